@@ -1,0 +1,1 @@
+"""What travels: Case, Truth, Trace, Score, Verdict, and the files they are kept in."""

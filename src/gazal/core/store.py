@@ -1,0 +1,189 @@
+"""Cases and replies on disk: JSON lines, written whole or not at all, read with an error that names the line."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from gazal.core.case import Case
+from gazal.core.trace import Trace
+from gazal.errors import DataError
+
+T = TypeVar("T")
+_CASE = TypeAdapter(Case)
+_TRACE_FIELDS = {
+    "case_id": str,
+    "text": str,
+    "sample": int,
+    "model": str,
+    "stop": str,
+    "n_tokens": int | None,
+    "prompt_hash": str,
+    "pred": str | None,
+}
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number from 1, line) of every line that is not blank.
+
+    Raises:
+        DataError: If the file is missing, cannot be read, or holds no line.
+    """
+    n = 0
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    n += 1
+                    yield number, line
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file. Check the path.") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
+    if not n:
+        raise DataError(f"{path}: the file is empty. It should hold one JSON object a line.")
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line number, object) of a JSON-lines file.
+
+    Raises:
+        DataError: At the first line that is not a JSON object in UTF-8.
+    """
+    for number, line in read_lines(path):
+        where = f"{path}, line {number}"
+        try:
+            value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"), parse_constant=_refuse)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{where}: byte {error.start} is not UTF-8. Save the file as UTF-8."
+            ) from None
+        except (ValueError, RecursionError) as error:
+            cut = "" if line.endswith(b"\n") else " The last line may be cut off: write the file again."
+            raise DataError(f"{where}: not a JSON object ({error}).{cut}") from None
+        if not isinstance(value, dict):
+            raise DataError(f"{where}: expected a JSON object, found {type(value).__name__}.")
+        yield number, value
+
+
+def read_cases(path: Path) -> list[Case]:
+    """Read ``cases.jsonl``.
+
+    Raises:
+        DataError: At the first bad line, or when an id stands twice.
+    """
+    seen: dict[str, int] = {}
+    cases: list[Case] = []
+    for number, value in read_objects(path):
+        case = parse_case(value, f"{path}, line {number}")
+        if case.id in seen:
+            raise DataError(f"{path}, line {number}: case {case.id} already stands in line {seen[case.id]}.")
+        seen[case.id] = number
+        cases.append(case)
+    return cases
+
+
+def parse_case(value: dict[str, Any], where: str) -> Case:
+    """Turn one JSON object into a Case.
+
+    Raises:
+        DataError: With ``where``, the field and what is wrong with it.
+    """
+    try:
+        return _CASE.validate_python(value)
+    except ValidationError as error:
+        raise DataError(f"{where}: not a case: {explain(error)}.") from None
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
+
+
+def read_traces(path: Path) -> list[Trace]:
+    """Read ``replies.jsonl``; fields that a Trace does not have are passed over.
+
+    Raises:
+        DataError: At the first bad line, or when the same sample of a case stands twice.
+    """
+    seen: dict[tuple[str, int], int] = {}
+    traces: list[Trace] = []
+    for number, value in read_objects(path):
+        where = f"{path}, line {number}"
+        for name, kind in _TRACE_FIELDS.items():
+            if name not in value and name in ("case_id", "text"):
+                raise DataError(f"{where}: not a reply: it has no {name!r}.")
+            if name in value and (not isinstance(value[name], kind) or isinstance(value[name], bool)):
+                raise DataError(f"{where}: not a reply: {name} is {value[name]!r:.60}.")
+        if value.get("stop", "end") not in ("end", "length", "error"):
+            raise DataError(f"{where}: stop is {value['stop']!r}; it must be end, length or error.")
+        trace = Trace(**{name: value[name] for name in _TRACE_FIELDS if name in value})
+        key = (trace.case_id, trace.sample)
+        if key in seen:
+            raise DataError(
+                f"{where}: sample {trace.sample} of {trace.case_id} already stands in line {seen[key]}. "
+                "Number several replies to one case with 'sample'."
+            )
+        seen[key] = number
+        traces.append(trace)
+    return traces
+
+
+def write_cases(path: Path, cases: Iterable[Case]) -> int:
+    """Write ``cases.jsonl``; returns how many. Nothing appears under ``path`` until all are written."""
+    return write_lines(path, cases, lambda case: _CASE.dump_json(case, exclude_defaults=False))
+
+
+def write_traces(path: Path, traces: Iterable[Trace]) -> int:
+    """Write ``replies.jsonl``; returns how many."""
+
+    def dump(trace: Trace) -> bytes:
+        return json.dumps({name: getattr(trace, name) for name in _TRACE_FIELDS}).encode()
+
+    return write_lines(path, traces, dump)
+
+
+def write_lines(path: Path, records: Iterable[T], dump: Callable[[T], bytes]) -> int:
+    """Write records to a hidden file beside ``path`` and rename it when whole; returns how many.
+
+    Raises:
+        DataError: If the folder is missing or the disk is full. What stood under ``path`` stays as it was.
+    """
+    n, temporary = 0, None
+    try:
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            for record in records:
+                file.write(dump(record) + b"\n")
+                n += 1
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}).") from error
+    finally:
+        if temporary is not None:
+            with suppress(FileNotFoundError):
+                temporary.unlink()
+    return n
+
+
+def explain(error: ValidationError) -> str:
+    """The first fault of a validation error in one line: field, reason, value."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "record"
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "value_error" and not first["loc"]:
+        return first["msg"].removeprefix("Value error, ") + more
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}, found {first.get('input')!r:.80}{more}"
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")

@@ -1,0 +1,1 @@
+"""The clinical world: what it knows, and cases whose answers are provably right under it."""
