@@ -74,14 +74,18 @@ class Case:
             raise DataError(f"case {self.id}: the question is empty.")
         letters = list(self.options)
         if letters and letters != list(LETTERS[: len(letters)]):
-            raise DataError(f"case {self.id}: option letters are {letters}; they must be A, B, C, ... in order.")
+            raise DataError(
+                f"case {self.id}: option letters are {letters}; they must be A, B, C, ... in order."
+            )
         if self.options and self.answer not in self.options:
             raise DataError(
                 f"case {self.id}: answer {self.answer!r} is not one of its options {letters}. "
                 "Map the source's label to a letter before building a Case."
             )
         if self.truth is not None and self.truth.kind != self.kind:
-            raise DataError(f"case {self.id}: kind is {self.kind!r} but its truth is of kind {self.truth.kind!r}.")
+            raise DataError(
+                f"case {self.id}: kind is {self.kind!r} but its truth is of kind {self.truth.kind!r}."
+            )
 
     @property
     def split(self) -> str:

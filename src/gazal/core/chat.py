@@ -1,14 +1,14 @@
 r"""The prompt that a model is shown and the reply format it should keep: written and read here, nowhere else.
 
-    <think>
-    Step 1: ...
-    Step 2: ...
-    </think>
+<think>
+Step 1: ...
+Step 2: ...
+</think>
 
-    ## Clinical Assessment
-    ...
-    **Answer:** \boxed{B}
-    **Confidence:** 0.85
+## Clinical Assessment
+...
+**Answer:** \boxed{B}
+**Confidence:** 0.85
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class Reply:
     steps: tuple[str, ...]
     """The texts of the steps."""
     after: str
-    """What follows ``</think>``; the whole text where there are no tags; empty where the thinking never ends."""
+    """What follows ``</think>``; all where there are no tags; empty where the thinking never ends."""
     boxes: tuple[str, ...]
     """Contents of every box after the thinking."""
     confidence: float | None
@@ -102,7 +102,9 @@ def read_reply(text: str) -> Reply:
     return Reply(
         thinking=thinking,
         numbers=tuple(int(mark[1]) for mark in marks),
-        steps=tuple((thinking or "")[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=False)),
+        steps=tuple(
+            (thinking or "")[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=False)
+        ),
         after=after,
         boxes=tuple(find_boxes(after)),
         confidence=_read_share(confidences[0]) if len(confidences) == 1 else None,

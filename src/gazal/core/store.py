@@ -1,4 +1,4 @@
-"""Cases and replies on disk: JSON lines, written whole or not at all, read with an error that names the line."""
+"""Cases and replies on disk: JSON lines, written whole or not at all, read with errors that name the line."""
 
 import json
 import os
@@ -60,9 +60,7 @@ def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         try:
             value = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"), parse_constant=_refuse)
         except UnicodeDecodeError as error:
-            raise DataError(
-                f"{where}: byte {error.start} is not UTF-8. Save the file as UTF-8."
-            ) from None
+            raise DataError(f"{where}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from None
         except (ValueError, RecursionError) as error:
             cut = "" if line.endswith(b"\n") else " The last line may be cut off: write the file again."
             raise DataError(f"{where}: not a JSON object ({error}).{cut}") from None
@@ -153,7 +151,9 @@ def write_lines(path: Path, records: Iterable[T], dump: Callable[[T], bytes]) ->
     """
     n, temporary = 0, None
     try:
-        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "wb", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
             temporary = Path(file.name)
             for record in records:
                 file.write(dump(record) + b"\n")

@@ -4,6 +4,7 @@ The figures serve to make consistent cases. They are not there to treat anyone.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,13 +12,19 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Probability = Annotated[float, Field(gt=0.0, lt=1.0)]
 """Never 0 or 1: the world holds nothing for certain, so no posterior is decided by one finding."""
 
-Phrase = Annotated[str, Field(pattern=r"^[^,;.?!:]+$", min_length=3)]
+Phrase = Annotated[str, Field(pattern=r"^(?:[^,;.?!:]|[.]\d)+$", min_length=3)]
 """A noun phrase that can stand in a list: no comma, no full stop, and no `` and `` (checked below)."""
 
-AGE_BANDS = {"child": (2, 12), "teen": (13, 19), "young": (20, 39), "middle": (40, 64), "old": (65, 95)}
+Band = Literal["child", "teen", "young", "middle", "old"]
+AGE_BANDS: Mapping[Band, tuple[int, int]] = {
+    "child": (2, 12),
+    "teen": (13, 19),
+    "young": (20, 39),
+    "middle": (40, 64),
+    "old": (65, 95),
+}
 """Name to first and last year, both included."""
 
-Band = Literal["child", "teen", "young", "middle", "old"]
 Sex = Literal["female", "male"]
 SOURCE = r"^(estimate|dataset:[\w./ -]+|literature:.+)$"
 Source = Annotated[str, Field(pattern=SOURCE)]
@@ -51,6 +58,10 @@ class Finding(Worded):
     """P(present) under every condition that does not name the finding."""
     sex: Sex | None = None
     """Set when only one sex can have it."""
+    age: tuple[int, int] = (2, 95)
+    """First and last year of age at which a vignette mentions it."""
+    apart: tuple[str, ...] = ()
+    """Findings never mentioned beside this one: they contradict, imply or repeat it. One side names it."""
     ddxplus: str | None = None
     """The evidence of the DDXPlus knowledge base that means the same, such as ``E_91``."""
     source: Source = "estimate"
@@ -255,9 +266,7 @@ class PressureItem(Fact):
     points: float
 
 
-ScoreItem = Annotated[
-    LevelItem | NumberItem | AgeItem | SexItem | PressureItem, Field(discriminator="type")
-]
+ScoreItem = Annotated[LevelItem | NumberItem | AgeItem | SexItem | PressureItem, Field(discriminator="type")]
 
 
 class RiskClass(Fact):

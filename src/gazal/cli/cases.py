@@ -1,0 +1,161 @@
+"""``gazal cases``: make cases of the clinical world, read a public question set, or check a file."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from gazal.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gazal.core.case import Case, WorldKind
+
+Split = Literal["train", "validation", "test"]
+Difficulty = Literal["easy", "medium", "hard", "mixed"]
+
+
+def cases(
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Kind of case; repeat for several. Default: all five in turn.")
+    ] = None,
+    n: Annotated[int | None, typer.Option("--n", min=1, help="How many cases. Default: 100.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same cases.")] = 0,
+    split: Annotated[Split, typer.Option(help="Splits never share a case, whatever the seeds.")] = "train",
+    difficulty: Annotated[Difficulty, typer.Option(help="One level, or all three mixed.")] = "mixed",
+    twins: Annotated[
+        bool,
+        typer.Option(
+            "--twins", help="Follow each case by its counterfactual twin (on top of --n; recall has none)."
+        ),
+    ] = False,
+    solutions: Annotated[Path | None, typer.Option(help="Write worked solutions there, as replies.")] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="Read a public question set instead, such as medqa_4opt.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Where the public files are. Default: $GAZAL_DATA.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write, one case a line.")] = None,
+    check: Annotated[
+        Path | None, typer.Option(help="Check a file of world cases against their own text.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --check: print JSON.")] = False,
+) -> None:
+    """Make cases whose answers are provably right, read public question sets, or check a file of cases."""
+    if check is not None:
+        if out or suite or solutions:
+            raise ConfigError(
+                "--check reads a file and writes none: leave out --out, --suite and --solutions."
+            )
+        _check(check, as_json)
+        return
+    if out is None:
+        raise ConfigError("say where to write with --out FILE, or check a file with --check FILE.")
+    if suite is not None:
+        if kind or twins or solutions:
+            raise ConfigError(
+                "--suite reads a public question set: --kind, --twins and --solutions do not apply to it."
+            )
+        _read_suite(suite, data, n, out)
+        return
+    _make(_read_kinds(kind or []), n or 100, seed, split, difficulty, twins, solutions, out)
+
+
+def _make(
+    kinds: list["WorldKind"],
+    n: int,
+    seed: int,
+    split: Split,
+    difficulty: Difficulty,
+    twins: bool,
+    solutions: Path | None,
+    out: Path,
+) -> None:
+    from gazal.cli.say import show_progress
+    from gazal.core.manifest import write_manifest
+    from gazal.core.store import write_cases, write_traces
+    from gazal.world.generate import make_cases
+    from gazal.world.knowledge import load_knowledge
+    from gazal.world.solve import solve
+
+    if twins and set(kinds) == {"recall"}:
+        raise ConfigError("recall cases have no twins: leave out --twins or add another --kind.")
+    if solutions is not None and solutions.resolve() == out.resolve():
+        raise ConfigError(f"--out and --solutions both name {out}. Give them different files.")
+    settings: dict[str, Any] = {
+        "seed": seed,
+        "split": split,
+        "difficulty": difficulty,
+        "twins": twins,
+    }
+    start, made = time.monotonic(), []
+    stream = show_progress(make_cases(kinds, n=n, **settings), n * (1 + twins), "cases")  # pyright: ignore[reportArgumentType]
+    write_cases(out, _keep(stream, made))
+    if solutions is not None:
+        write_traces(solutions, (solve(case) for case in made))
+    counts = Counter(case.kind for case in made)
+    settings = {"kinds": kinds, "n": n, **settings, "knowledge": load_knowledge().version}
+    write_manifest(out, "cases", settings, counts, time.monotonic() - start)
+    summary = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    also = f"; worked solutions in {solutions}" if solutions else ""
+    typer.echo(f"{out}: {len(made)} cases ({summary}){also}")
+
+
+def _read_kinds(names: list[str]) -> list["WorldKind"]:
+    from gazal.core.case import WORLD_KINDS
+
+    for name in names:
+        if name not in WORLD_KINDS:
+            raise ConfigError(
+                f"--kind {name!r} is not a kind of world case. Choose from {', '.join(WORLD_KINDS)}."
+            )
+    return [kind for kind in WORLD_KINDS if kind in names] or list(WORLD_KINDS)
+
+
+def _keep(stream: Iterator["Case"], made: list["Case"]) -> Iterator["Case"]:
+    for case in stream:
+        made.append(case)
+        yield case
+
+
+def _read_suite(name: str, data: Path | None, limit: int | None, out: Path) -> None:
+    from gazal.cases.table import SUITES, load_suite
+    from gazal.core.manifest import write_manifest
+    from gazal.core.store import write_cases
+
+    start = time.monotonic()
+    read = load_suite(name, data, limit=limit)
+    write_cases(out, read)
+    suite = SUITES[name]
+    counts = {"cases": len(read), "published": suite.n}
+    write_manifest(
+        out,
+        "cases",
+        {"suite": name, "licence": suite.licence, "limit": limit},
+        counts,
+        time.monotonic() - start,
+    )
+    share = "" if len(read) == suite.n else f" of {suite.n:,}"
+    typer.echo(f"{out}: {len(read):,}{share} cases of {name} ({suite.licence}, for {suite.use})")
+
+
+def _check(path: Path, as_json: bool) -> None:
+    from gazal.world.check import check_file
+
+    checked = check_file(path)
+    if as_json:
+        typer.echo(
+            json.dumps({"n": checked.n, "faults": [asdict(fault) for fault in checked.faults]}, indent=2)
+        )
+    else:
+        for fault in checked.faults:
+            typer.echo(f"line {fault.line}, {fault.case_id}: {fault.what}")
+        bad = len({fault.line for fault in checked.faults})
+        typer.echo(f"{path}: {checked.n:,} cases checked, {bad:,} with faults")
+    if checked.faults:
+        raise typer.Exit(1)

@@ -1,0 +1,52 @@
+"""``gazal``: every verb, and what happens when one fails."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gazal import __version__
+from gazal.cli.cases import cases
+from gazal.cli.score import score
+from gazal.cli.show import show
+from gazal.errors import GazalError
+
+app = typer.Typer(
+    help="Turn a base language model into a medical reasoning model, and prove what each step did.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command()(cases)
+app.command()(score)
+app.command()(show)
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gazal {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and stop."),
+    ] = False,
+) -> None:
+    """Take the options that come before the verb."""
+
+
+def main() -> None:
+    """Run a verb. Exit status: 0 done; 1 nothing to show or faults found; 2 wrong use or unreadable input."""
+    try:
+        app()
+    except GazalError as error:
+        print(f"gazal: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of our output went away (`gazal ... | head`): nobody is left to tell.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,1 @@
+"""Judges: pure functions from a case and a trace to a score."""

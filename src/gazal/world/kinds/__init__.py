@@ -1,0 +1,1 @@
+"""The five kinds of case: what each fixes first, and how it is written."""

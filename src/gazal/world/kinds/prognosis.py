@@ -1,0 +1,252 @@
+"""Prognosis cases: add up a bedside score from the vignette and name the risk class.
+
+Four neighbouring totals are the options and the key is drawn evenly among them; then items are given
+values that add up to it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from random import Random
+
+from gazal.core.case import Tags
+from gazal.core.truth import PrognosisTruth, Sex
+from gazal.world.draft import Difficulty, Draft, Pair, letter
+from gazal.world.knowledge import load_knowledge
+from gazal.world.posterior import find_band
+from gazal.world.records import AgeItem, BedsideScore, LevelItem, NumberItem, PressureItem, ScoreItem, SexItem
+from gazal.world.scoring import points, risk_class
+from gazal.world.text import Patient, pick, write_list, write_patient
+from gazal.world.universe import Universe
+
+OPENING = (
+    "{patient} has {setting}.",
+    "{patient} is assessed for {setting}.",
+    "{patient} is seen with {setting}.",
+)
+FOUND = ("The chart notes {items}.", "Recorded are {items}.", "On assessment: {items}.")
+ASK = (
+    "What is the {score} and what does it say about {purpose}?",
+    "Add up the {score}: which total and which class of {purpose} follow?",
+)
+PRESSURE = "a blood pressure of {value} mmHg"
+OPTIONS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What is fixed before the items get values."""
+
+    score: str
+    patient: Patient
+    totals: tuple[float, ...]
+    key: float
+    difficulty: Difficulty
+
+    @property
+    def signature(self) -> str:
+        """Same for every case with this score and patient."""
+        return sign(self.score, self.patient)
+
+
+def sign(score: str, patient: Patient) -> str:
+    """The signature of a score and a patient."""
+    return "|".join(("prognosis", score, str(patient.age), patient.sex))
+
+
+def draw_frame(universe: Universe, rng: Random, difficulty: Difficulty) -> Frame:
+    """Choose score, patient, four neighbouring totals, and the key evenly among them."""
+    scores = universe.knowledge.scores
+    name = pick(rng, list(scores))
+    score = scores[name]
+    patient = Patient(rng.randint(*score.age), "female" if rng.random() < 0.5 else "male")
+    windows = _list_windows(name, _fixed(score, patient))
+    totals = pick(rng, windows)
+    return Frame(score=name, patient=patient, totals=totals, key=pick(rng, totals), difficulty=difficulty)
+
+
+def fill_frame(universe: Universe, rng: Random, frame: Frame, twins: bool) -> Pair | None:
+    """Give the items values that add up to the key."""
+    score = universe.knowledge.scores[frame.score]
+    values = _draw_values(rng, frame, score)
+    items = rng.sample(list(values), len(values)) if frame.difficulty == "hard" else list(values)
+    sentences = tuple(pick(rng, wordings) for wordings in (OPENING, FOUND, ASK))
+    draft = _write(universe, frame, {item: values[item] for item in items}, sentences)
+    if not twins:
+        return Pair(draft=draft)
+    for item in rng.sample(items, len(items)):
+        now = points(
+            score, item, _value(score.items[item], values[item]), frame.patient.age, frame.patient.sex
+        )
+        worths = [
+            p
+            for p in _list_points(score.items[item], frame.patient)
+            if frame.key - now + p in frame.totals and p != now
+        ]
+        if worths:
+            worth = pick(rng, worths)
+            value = _draw_value(rng, score.items[item], frame, worth)
+            changed = {name: value if name == item else values[name] for name in items}
+            twin = _write(universe, replace(frame, key=frame.key - now + worth), changed, sentences)
+            return Pair(
+                draft=draft,
+                twin=twin,
+                change=f"{item}: {values[item]} -> {value}",
+                back=f"{item}: {value} -> {values[item]}",
+            )
+    return None
+
+
+def write_number(value: float) -> str:
+    """Write points: ``3`` or ``1.5``."""
+    return f"{value:g}"
+
+
+def write_option(score: BedsideScore, total: float) -> str:
+    """Write an option: total and class."""
+    return f"{write_number(total)} point{'' if total == 1 else 's'}: {risk_class(score, total)}"
+
+
+def write_item(item: ScoreItem, value: str) -> str:
+    """Write what the vignette says of an item."""
+    if isinstance(item, NumberItem):
+        return item.text.format(value=value)
+    return PRESSURE.format(value=value) if isinstance(item, PressureItem) else value
+
+
+def _value(item: ScoreItem, text: str) -> float | str:
+    return float(text) if isinstance(item, NumberItem) else text
+
+
+def _fixed(score: BedsideScore, patient: Patient) -> tuple[str, float]:
+    """Sex, and the points that age and sex are worth."""
+    free = (AgeItem, SexItem)
+    worth = sum(
+        points(score, n, None, patient.age, patient.sex)
+        for n, item in score.items.items()
+        if isinstance(item, free)
+    )
+    return patient.sex, worth
+
+
+def _list_points(item: ScoreItem, patient: Patient) -> tuple[float, ...]:
+    """What an item can be worth within the values that a vignette shows."""
+    if isinstance(item, LevelItem):
+        return tuple(dict.fromkeys(level.points for level in item.levels))
+    if isinstance(item, PressureItem):
+        return (0.0, item.points)
+    assert isinstance(item, NumberItem)
+    return tuple(dict.fromkeys(p for _, _, p in _spans(item, patient.sex)))
+
+
+def _spans(item: NumberItem, sex: str) -> list[tuple[float, float, float]]:
+    """(first value, last value, points) of each band inside the range."""
+    bands = item.male_bands if sex == "male" and item.male_bands else item.bands
+    step = 10.0**-item.decimals
+    ends = [band.start - step for band in bands[1:]] + [item.range[1]]
+    spans = [
+        (max(b.start, item.range[0]), min(end, item.range[1]), b.points)
+        for b, end in zip(bands, ends, strict=True)
+    ]
+    return [span for span in spans if span[0] <= span[1] + 1e-9]
+
+
+@cache
+def _count_ways(name: str, sex: str) -> tuple[Mapping[float, int], ...]:
+    """For each item and those after it: in how many ways they reach each sum."""
+    score, patient = load_knowledge().scores[name], Patient(0, sex)
+    ways: list[dict[float, int]] = [{0.0: 1}]
+    for item in reversed([i for i in score.items.values() if not isinstance(i, AgeItem | SexItem)]):
+        sums: dict[float, int] = {}
+        for worth in _list_points(item, patient):
+            for rest, n in ways[0].items():
+                sums[rest + worth] = sums.get(rest + worth, 0) + n
+        ways.insert(0, sums)
+    return tuple(ways)
+
+
+@cache
+def _list_windows(name: str, fixed: tuple[str, float]) -> list[tuple[float, ...]]:
+    """Runs of neighbouring totals that span two classes or more where there are such."""
+    score = load_knowledge().scores[name]
+    sex, worth = fixed
+    totals = sorted(rest + worth for rest in _count_ways(name, sex)[0])
+    runs = [tuple(totals[n : n + OPTIONS]) for n in range(len(totals) - OPTIONS + 1)]
+    mixed = [run for run in runs if len({risk_class(score, total) for total in run}) > 1]
+    return mixed or runs
+
+
+def _draw_values(rng: Random, frame: Frame, score: BedsideScore) -> dict[str, str]:
+    """Draw points item by item so that they reach the key, then a value for each."""
+    ways = _count_ways(frame.score, frame.patient.sex)
+    left = frame.key - _fixed(score, frame.patient)[1]
+    values: dict[str, str] = {}
+    named = [(name, item) for name, item in score.items.items() if not isinstance(item, AgeItem | SexItem)]
+    for n, (name, item) in enumerate(named):
+        worths = _list_points(item, frame.patient)
+        worth = rng.choices(worths, [ways[n + 1].get(left - p, 0) for p in worths])[0]
+        values[name] = _draw_value(rng, item, frame, worth)
+        left -= worth
+    return values
+
+
+def _draw_value(rng: Random, item: ScoreItem, frame: Frame, worth: float) -> str:
+    if isinstance(item, LevelItem):
+        return pick(rng, [p for level in item.levels if level.points == worth for p in level.phrases])
+    if isinstance(item, PressureItem):
+        return _draw_pressure(rng, item, worth > 0)
+    assert isinstance(item, NumberItem)
+    first, last, _ = pick(rng, [span for span in _spans(item, frame.patient.sex) if span[2] == worth])
+    step, room = 10.0**-item.decimals, last - first
+    # Easy values keep away from the limits of their band, hard ones seek them.
+    share = 0.25 + 0.5 * rng.random() if frame.difficulty == "easy" else rng.random()
+    if frame.difficulty == "hard":
+        share = share**3 if rng.random() < 0.5 else 1.0 - share**3
+    value = min(first + round(share * room / step) * step, last)
+    return f"{value:.{item.decimals}f}"
+
+
+def _draw_pressure(rng: Random, item: PressureItem, low: bool) -> str:
+    """Draw a pressure that is low (systolic, diastolic or both) or not low, pulse pressure 25 to 60."""
+    while True:
+        systolic, pulse = rng.randint(70, 165), rng.randint(25, 60)
+        diastolic = systolic - pulse
+        is_low = systolic < item.systolic_below or diastolic <= item.diastolic_at_most
+        if is_low == low and 35 <= diastolic <= 100:
+            return f"{systolic}/{diastolic}"
+
+
+def _write(universe: Universe, frame: Frame, values: Mapping[str, str], sentences: tuple[str, ...]) -> Draft:
+    score, patient = universe.knowledge.scores[frame.score], frame.patient
+    lettered, answer = letter([write_number(t) for t in frame.totals], write_number(frame.key), None)
+    worth = {
+        name: points(
+            score, name, _value(item, values[name]) if name in values else None, patient.age, patient.sex
+        )
+        for name, item in score.items.items()
+    }
+    opening, found, ask = sentences
+    question = " ".join(
+        (
+            opening.format(patient=write_patient(patient), setting=score.setting),
+            found.format(items=write_list([write_item(score.items[name], v) for name, v in values.items()])),
+            ask.format(score=score.name, purpose=score.purpose),
+        )
+    )
+    sex: Sex = "female" if patient.sex == "female" else "male"
+    return Draft(
+        question=question,
+        options={key: write_option(score, float(total)) for key, total in lettered.items()},
+        answer=answer,
+        truth=PrognosisTruth(
+            score=frame.score,
+            age=patient.age,
+            sex=sex,
+            values=dict(values),
+            points=worth,
+            total=frame.key,
+            risk_class=risk_class(score, frame.key),
+            candidates={key: float(total) for key, total in lettered.items()},
+        ),
+        tags=Tags(difficulty=frame.difficulty, age_band=find_band(patient.age), sex=sex, topic=frame.score),
+    )

@@ -1,0 +1,195 @@
+"""Worked solutions: the reasoning that leads to a world case's key, written as a reply.
+
+Every step quotes findings and numbers as the question shows them, so that each can be held against the
+truth. Likelihoods are named in four words (`name_frequency`).
+"""
+
+from collections.abc import Collection
+from statistics import NormalDist
+
+from gazal.core.case import Case
+from gazal.core.chat import hash_prompt, write_prompt, write_reply
+from gazal.core.trace import Trace
+from gazal.core.truth import DiagnosisTruth, PrognosisTruth, RecallTruth, TreatmentTruth, UncertaintyTruth
+from gazal.errors import DataError
+from gazal.world.kinds.prognosis import write_item, write_number
+from gazal.world.kinds.recall import build_relations
+from gazal.world.kinds.uncertainty import SLACK, decide, log_odds, write_share
+from gazal.world.knowledge import Knowledge, load_knowledge
+from gazal.world.records import AgeItem, SexItem
+from gazal.world.text import Patient, write_list
+
+FREQUENCIES = ((0.75, "very common"), (0.4, "common"), (0.1, "uncommon"), (0.0, "rare"))
+"""Lowest probability to word."""
+MODEL = "world"
+
+
+def solve(case: Case) -> Trace:
+    """Write the worked solution of a world case.
+
+    Raises:
+        DataError: If the case carries no truth.
+    """
+    knowledge, confidence = load_knowledge(), None
+    match case.truth:
+        case DiagnosisTruth() as truth:
+            steps, assessment = _solve_diagnosis(knowledge, case, truth)
+        case TreatmentTruth() as truth:
+            steps, assessment = _solve_treatment(knowledge, case, truth)
+        case UncertaintyTruth() as truth:
+            steps, assessment = _solve_uncertainty(knowledge, case, truth)
+            confidence = state_confidence(truth)
+        case PrognosisTruth() as truth:
+            steps, assessment = _solve_prognosis(knowledge, case, truth)
+        case RecallTruth() as truth:
+            steps, assessment = _solve_recall(case, truth)
+        case None:
+            raise DataError(f"case {case.id}: it carries no truth, so no solution can be worked out.")
+    steps.append(f"{_capital(case.options[case.answer])} is option {case.answer}.")
+    return Trace(
+        case_id=case.id,
+        text=write_reply(steps, assessment, case.answer, confidence),
+        model=MODEL,
+        prompt_hash=hash_prompt(write_prompt(case)),
+    )
+
+
+def name_frequency(p: float) -> str:
+    """``very common`` from 0.75, ``common`` from 0.4, ``uncommon`` from 0.1, else ``rare``."""
+    return next(word for least, word in FREQUENCIES if p >= least)
+
+
+def state_confidence(truth: UncertaintyTruth) -> float:
+    """How sure the choice is, between 0.5 and 0.99.
+
+    It is the probability that the choice would stand if the log-odds of the post-test probability were off
+    by a normal error of standard deviation `gazal.world.kinds.uncertainty.SLACK`: near a threshold, or with a
+    close second option, it is low.
+    """
+    here = log_odds(truth.posttest)
+    if truth.form == "decision":
+        assert truth.test_below is not None and truth.treat_above is not None
+        room = min(abs(here - log_odds(limit)) for limit in (truth.test_below, truth.treat_above))
+    else:
+        others = [log_odds(float(p)) for p in truth.candidates.values()]
+        room = sorted(abs(here - other) for other in others)[1] / 2
+    return min(0.99, NormalDist().cdf(room / SLACK))
+
+
+def _solve_diagnosis(knowledge: Knowledge, case: Case, truth: DiagnosisTruth) -> tuple[list[str], str]:
+    key, mentioned = truth.candidates[case.answer], {**truth.shown, **truth.denied}
+    steps = [f"The findings are {write_list(list(mentioned.values()))}."]
+    best = knowledge.conditions[key].name
+    for letter, other in truth.candidates.items():
+        if other != key:
+            names = _most_telling(knowledge, truth, [other], key)[:2]
+            words = [f"{mentioned[n]} would be {_frequency(knowledge, truth, n, other)}" for n in names]
+            steps.append(f"Against {letter}, {knowledge.conditions[other].name}: {write_list(words)}.")
+    names = _most_telling(knowledge, truth, truth.candidates.values(), key)[:3]
+    words = [f"{mentioned[n]} would be {_frequency(knowledge, truth, n, key)}" for n in names]
+    steps.append(f"For {case.answer}, {best}: {write_list(words)}.")
+    p = truth.posterior[key]
+    steps.append(
+        f"Taken together the probability of {best} is {write_share(p) if p <= 0.99 else 'over 99%'}."
+    )
+    return steps, f"{_capital(best)} explains the findings best."
+
+
+def _share(knowledge: Knowledge, truth: DiagnosisTruth, finding: str, condition: str) -> float:
+    """Probability of what the case says of a finding, shown or denied, under a condition."""
+    p = knowledge.likelihood(finding, condition)
+    return p if finding in truth.shown else 1.0 - p
+
+
+def _frequency(knowledge: Knowledge, truth: DiagnosisTruth, finding: str, condition: str) -> str:
+    return name_frequency(_share(knowledge, truth, finding, condition))
+
+
+def _most_telling(
+    knowledge: Knowledge, truth: DiagnosisTruth, others: Collection[str], key: str
+) -> list[str]:
+    """Findings by how much more they speak for the key than for any of the other conditions."""
+
+    def ratio(name: str) -> float:
+        rivals = [_share(knowledge, truth, name, other) for other in others if other != key]
+        return max(rivals) / _share(knowledge, truth, name, key)
+
+    return sorted((*truth.shown, *truth.denied), key=ratio)
+
+
+def _solve_treatment(knowledge: Knowledge, case: Case, truth: TreatmentTruth) -> tuple[list[str], str]:
+    problem, drugs = knowledge.treatments[truth.problem], knowledge.drugs
+    steps = [
+        f"The problem is {problem.name} at age {truth.age}.",
+        f"The facts are {write_list(list(truth.facts.values()))}.",
+    ]
+    for drug, reasons in truth.forbidden.items():
+        name = drugs[drug].name
+        if not reasons:
+            steps.append(f"Next comes {name} and no fact speaks against it.")
+            break
+        reason = reasons[0]
+        why = truth.facts.get(reason) or f"age {truth.age}"
+        steps.append(f"Next comes {name} but {why} rules it out.")
+    steps[2] = steps[2].replace("Next comes", "First choice is", 1)
+    best = drugs[truth.candidates[case.answer]].name
+    return steps, f"{_capital(best)} is the best choice for {problem.name} in this patient."
+
+
+def _solve_uncertainty(knowledge: Knowledge, case: Case, truth: UncertaintyTruth) -> tuple[list[str], str]:
+    test = knowledge.tests[truth.test]
+    condition, word = knowledge.conditions[test.condition].name, "positive" if truth.positive else "negative"
+    ill = 1000 * truth.pretest
+    hit_ill = ill * (truth.sensitivity if truth.positive else 1 - truth.sensitivity)
+    hit_well = (1000 - ill) * (1 - truth.specificity if truth.positive else truth.specificity)
+    steps = [
+        f"The pre-test probability is {write_share(truth.pretest)} and the result is {truth.result}: {word}.",
+        f"The {test.name} has sensitivity {write_share(truth.sensitivity)} "
+        f"with specificity {write_share(truth.specificity)}.",
+        f"Of 1000 such patients {ill:.0f} have {condition}; {hit_ill:.1f} of them test {word}.",
+        f"The other {1000 - ill:.0f} do not have it; {hit_well:.1f} of them test {word}.",
+        f"So it is {hit_ill:.1f} of {hit_ill + hit_well:.1f}: {write_share(truth.posttest)}.",
+    ]
+    if truth.form == "decision":
+        assert truth.test_below is not None and truth.treat_above is not None
+        treat, below = write_share(truth.treat_above), write_share(truth.test_below)
+        action = decide(truth.posttest, truth.test_below, truth.treat_above)
+        steps.append(
+            {
+                "treat": f"That is above the treatment threshold of {treat}.",
+                "wait": f"That is below the test threshold of {below}.",
+                "test": f"That is between the test threshold of {below} and that of treatment, {treat}.",
+            }[action]
+        )
+    return steps, f"After this result the probability of {condition} is {write_share(truth.posttest)}."
+
+
+def _solve_prognosis(knowledge: Knowledge, case: Case, truth: PrognosisTruth) -> tuple[list[str], str]:
+    score, patient = knowledge.scores[truth.score], Patient(truth.age, truth.sex)
+    steps = []
+    for name in (*truth.values, *(n for n in score.items if n not in truth.values)):
+        item = score.items[name]
+        if isinstance(item, AgeItem | SexItem):
+            shown = f"age {patient.age}" if isinstance(item, AgeItem) else f"{patient.sex} sex"
+        else:
+            shown = write_item(item, truth.values[name])
+        steps.append(f"{_capital(item.label)}: {shown} gives {write_number(truth.points[name])}.")
+    terms = [
+        write_number(truth.points[name])
+        for name in (*truth.values, *(n for n in score.items if n not in truth.values))
+    ]
+    steps.append(f"Sum: {' + '.join(terms)} = {write_number(truth.total)}.")
+    steps.append(f"A total of {write_number(truth.total)} means {truth.risk_class}.")
+    return steps, f"The {score.name} is {write_number(truth.total)}: {truth.risk_class} ({score.purpose})."
+
+
+def _solve_recall(case: Case, truth: RecallTruth) -> tuple[list[str], str]:
+    relation = build_relations()[truth.relation]
+    fact = relation.tell.format(
+        subject=relation.subjects[truth.subject], object=relation.objects[truth.object]
+    )
+    return [f"{_capital(fact)}."], f"{_capital(fact)}."
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
