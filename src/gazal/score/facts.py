@@ -114,7 +114,9 @@ def _list_numbers(truth: Truth) -> tuple[list[float], tuple[float, ...]]:
             )
             return [*key, 1000.0, ill, 1000.0 - ill, hit, false, hit + false], key
         case PrognosisTruth():
-            return [float(truth.age), *truth.points.values(), truth.total], (truth.total,)
+            # Signs are read as dashes, so numbers are held without them.
+            points = [abs(p) for p in (*truth.points.values(), truth.total)]
+            return [float(truth.age), *points], (points[-1],)
         case RecallTruth():
             return [], ()
 

@@ -27,7 +27,7 @@ class Lexicon:
     """Phrases by their first word."""
 
     by_first: Mapping[str, tuple[tuple[tuple[str, ...], str, bool], ...]]
-    """First word to (words, meaning, present), the longest first."""
+    """First word to (words, meaning, present), the longest first, meaningless ones last."""
 
 
 def build_lexicon(phrases: Iterable[tuple[str, str, bool]]) -> Lexicon:
@@ -37,7 +37,9 @@ def build_lexicon(phrases: Iterable[tuple[str, str, bool]]) -> Lexicon:
         words = split_words(phrase)
         if words:
             table.setdefault(words[0], []).append((words, name, present))
-    return Lexicon({first: tuple(sorted(found, key=lambda e: -len(e[0]))) for first, found in table.items()})
+    return Lexicon(
+        {first: tuple(sorted(found, key=lambda e: (-len(e[0]), not e[1]))) for first, found in table.items()}
+    )
 
 
 def split_words(text: str) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def _solve_diagnosis(knowledge: Knowledge, case: Case, truth: DiagnosisTruth) ->
     steps.append(
         f"Taken together the probability of {best} is {write_share(p) if p <= 0.99 else 'over 99%'}."
     )
-    return steps, f"{_capital(best)} explains the findings best."
+    return steps, f"The findings fit {best} best."
 
 
 def _share(knowledge: Knowledge, truth: DiagnosisTruth, finding: str, condition: str) -> float:
@@ -173,12 +173,12 @@ def _solve_prognosis(knowledge: Knowledge, case: Case, truth: PrognosisTruth) ->
             shown = f"age {patient.age}" if isinstance(item, AgeItem) else f"{patient.sex} sex"
         else:
             shown = write_item(item, truth.values[name])
-        steps.append(f"{_capital(item.label)}: {shown} gives {write_number(truth.points[name])}.")
+        steps.append(f"{_capital(shown)} gives {write_number(truth.points[name])}.")
     terms = [
         write_number(truth.points[name])
         for name in (*truth.values, *(n for n in score.items if n not in truth.values))
     ]
-    steps.append(f"Sum: {' + '.join(terms)} = {write_number(truth.total)}.")
+    steps.append(f"The sum is {' + '.join(terms)} = {write_number(truth.total)}.")
     steps.append(f"A total of {write_number(truth.total)} means {truth.risk_class}.")
     return steps, f"The {score.name} is {write_number(truth.total)}: {truth.risk_class} ({score.purpose})."
 

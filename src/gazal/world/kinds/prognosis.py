@@ -26,8 +26,8 @@ OPENING = (
 )
 FOUND = ("The chart notes {items}.", "Recorded are {items}.", "On assessment: {items}.")
 ASK = (
-    "What is the {score} and what does it say about {purpose}?",
-    "Add up the {score}: which total and which class of {purpose} follow?",
+    "What is the {score} and what does it say about the {purpose}?",
+    "Add up the {score}: what is the total and what does it mean for the {purpose}?",
 )
 PRESSURE = "a blood pressure of {value} mmHg"
 OPTIONS = 4

@@ -32,8 +32,8 @@ PRETEST = (
     "For this patient the pre-test probability is {pretest}.",
 )
 BOTH = (
-    "Among all patients of this clinic {other} have it, among patients like this one {pretest} do.",
-    "In this region {other} of patients have it, but for this patient the pre-test probability is {pretest}.",
+    "A first guess was {other}; after history with examination the pre-test probability is {pretest}.",
+    "A colleague had put it at {other}, but by all that is known so far the probability is {pretest}.",
 )
 STATED = (
     "The {test} has a sensitivity of {sensitivity} with a specificity of {specificity}.",

@@ -1,0 +1,131 @@
+"""What a reasoning step claims about its case, and whether the case's truth holds it.
+
+Claims are read without a model: known phrases with their polarity, numbers, the letter of an option, how
+frequent a finding is in a condition, what forbids a drug, the fact that a recall case asks for.
+"""
+
+import re
+from collections.abc import Iterator
+
+from gazal.core.case import Case
+from gazal.core.score import Support
+from gazal.core.truth import DiagnosisTruth, RecallTruth, TreatmentTruth
+from gazal.score.facts import NUMBER, Facts
+from gazal.score.lexicon import find_mentions
+from gazal.world.knowledge import load_knowledge
+from gazal.world.solve import name_frequency
+
+Claim = tuple[Support, str, str]
+"""Support, what was claimed, and why it got that support."""
+_OPTION = re.compile(r"([^\n]{1,300}?) is option ([A-J])\b")
+_FREQUENCY = re.compile(r"would be (very common|common|uncommon|rare)\b")
+_EXCLUDES = re.compile(
+    r"rules? it out|ruled out|contraindicat|must not|forbid|is not safe|\bavoid", re.IGNORECASE
+)
+_ALLOWS = re.compile(
+    r"no fact speaks against it|nothing rules it out|best choice|can be given", re.IGNORECASE
+)
+_LONGEST = 4000
+"""Characters of a step that are read."""
+
+
+def read_claims(case: Case, facts: Facts, step: str) -> Iterator[Claim]:
+    """Read every claim of one step, in no particular order."""
+    step = step[:_LONGEST]
+    yield from _claim_phrases(facts, step)
+    yield from _claim_numbers(facts, step)
+    yield from _claim_options(case, step)
+    match case.truth:
+        case DiagnosisTruth() as truth:
+            yield from _claim_frequencies(truth, facts, step)
+        case TreatmentTruth() as truth:
+            yield from _claim_exclusions(truth, step)
+        case RecallTruth():
+            yield from _claim_fact(case, step)
+
+
+def is_rounding(text: str, number: float) -> bool:
+    """Whether a number as written is the rounding of a number of the case."""
+    decimals = len(text.partition(".")[2])
+    return abs(float(text) - number) <= 0.5 * 10.0**-decimals + 1e-6
+
+
+def _claim_phrases(facts: Facts, step: str) -> Iterator[Claim]:
+    for mention in find_mentions(facts.lexicon, step):
+        item = mention.name.partition("=")[0]
+        if facts.states.get(mention.name) == mention.present:
+            yield "supported", mention.name, "as the case has it"
+        elif mention.name in facts.states or any(name.startswith(f"{item}=") for name in facts.states):
+            yield "contradicted", mention.name, f"{mention.text}: the case says otherwise"
+        else:
+            yield "unknown", mention.name, f"{mention.text}: not in the case"
+
+
+def _claim_numbers(facts: Facts, step: str) -> Iterator[Claim]:
+    for text in NUMBER.findall(step):
+        if any(is_rounding(text, number) for number in facts.numbers):
+            yield "supported", text, "a number of the case"
+        else:
+            yield "unknown", text, f"{text}: no such number in the case"
+
+
+def _claim_options(case: Case, step: str) -> Iterator[Claim]:
+    for text, letter in _OPTION.findall(step):
+        if letter in case.options and text.strip().lower().endswith(case.options[letter].lower()):
+            yield "supported", f"option {letter}", "as listed"
+        else:
+            yield "contradicted", f"option {letter}", f"option {letter} is {case.options.get(letter)!r}"
+
+
+def _claim_frequencies(truth: DiagnosisTruth, facts: Facts, step: str) -> Iterator[Claim]:
+    """``<finding> would be rare`` in a step that names one of the options."""
+    knowledge, words = load_knowledge(), step.lower()
+    named = [c for c in truth.candidates.values() if knowledge.conditions[c].name.lower() in words]
+    if len(named) != 1:
+        return
+    start = 0
+    for found in _FREQUENCY.finditer(step):
+        mentions = find_mentions(facts.lexicon, step[start : found.start()])
+        start = found.end()
+        if not mentions:
+            continue
+        p = knowledge.likelihood(mentions[-1].name, named[0])
+        right = name_frequency(p if mentions[-1].present else 1.0 - p)
+        support: Support = "supported" if found[1] == right else "contradicted"
+        yield support, f"{mentions[-1].name} in {named[0]}", f"{mentions[-1].text}: {right} in {named[0]}"
+
+
+def _claim_exclusions(truth: TreatmentTruth, step: str) -> Iterator[Claim]:
+    """A drug that is said to be ruled out, or to be fit to give."""
+    words, drugs = step.lower(), load_knowledge().drugs
+    for drug, reasons in truth.forbidden.items():
+        if not re.search(rf"\b{re.escape(drugs[drug].name.lower())}\b", words):
+            continue
+        if _EXCLUDES.search(step):
+            why = (
+                f"{drug}: forbidden by {', '.join(reasons)}"
+                if reasons
+                else f"{drug}: nothing here forbids it"
+            )
+            yield ("supported" if reasons else "contradicted"), f"{drug} excluded", why
+        elif _ALLOWS.search(step):
+            why = (
+                f"{drug}: forbidden by {', '.join(reasons)}"
+                if reasons
+                else f"{drug}: nothing here forbids it"
+            )
+            yield ("contradicted" if reasons else "supported"), f"{drug} allowed", why
+
+
+def _claim_fact(case: Case, step: str) -> Iterator[Claim]:
+    """The step states the fact with one of the options in it."""
+    words = step.lower()
+    named = [letter for letter, text in case.options.items() if text.lower() in words]
+    if len(named) == 1 and not _OPTION.search(step):
+        right = named[0] == case.answer
+        text = case.options[named[0]]
+        yield (
+            ("supported", "fact", "as the world has it")
+            if right
+            else ("contradicted", "fact", f"{text}: not so")
+        )
