@@ -57,7 +57,7 @@ def _claim_phrases(facts: Facts, step: str) -> Iterator[Claim]:
             yield "supported", mention.name, "as the case has it"
         elif mention.name in facts.states or any(name.startswith(f"{item}=") for name in facts.states):
             yield "contradicted", mention.name, f"{mention.text}: the case says otherwise"
-        else:
+        elif mention.text not in facts.words:  # The problem itself may be worded like a finding.
             yield "unknown", mention.name, f"{mention.text}: not in the case"
 
 

@@ -14,7 +14,7 @@ from gazal.core.truth import (
     Truth,
     UncertaintyTruth,
 )
-from gazal.score.lexicon import Lexicon, build_lexicon
+from gazal.score.lexicon import Lexicon, build_lexicon, split_words
 from gazal.world.kinds.prognosis import write_item
 from gazal.world.knowledge import load_knowledge
 from gazal.world.records import FlagModifier, LevelItem
@@ -36,6 +36,8 @@ class Facts:
     """Those that sound reasoning has to name."""
     key_texts: tuple[str, ...]
     """Texts that sound reasoning has to name, in lower case."""
+    words: str
+    """The question in lower case, its words parted by single blanks."""
     lexicon: Lexicon
     """Phrases that could be claimed in a case of this kind."""
 
@@ -51,6 +53,7 @@ def gather_facts(case: Case, truth: Truth) -> Facts:
         numbers=(*written, *follows),
         key_numbers=key_numbers,
         key_texts=tuple(text.lower() for text in (case.options[case.answer], *_list_readings(truth))),
+        words=" ".join(split_words(case.question)),
         lexicon=build_kind_lexicon(truth.score if isinstance(truth, PrognosisTruth) else truth.kind),
     )
 
