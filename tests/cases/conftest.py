@@ -1,21 +1,10 @@
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 Write = Callable[..., Path]
-
-
-@pytest.fixture(scope="session")
-def data() -> Path:
-    """The folder of public data sets."""
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
-    folder = Path(os.environ.get("GAZAL_DATA") or beside)
-    if not (folder / "medqa_us_test").is_dir():
-        pytest.skip("no ../shared/data")
-    return folder
 
 
 @pytest.fixture

@@ -95,9 +95,7 @@ def parse_case(value: dict[str, Any], where: str) -> Case:
     try:
         return _CASE.validate_python(value)
     except ValidationError as error:
-        raise DataError(f"{where}: not a case: {explain(error)}.") from None
-    except DataError as error:
-        raise DataError(f"{where}: {error}") from None
+        raise DataError(f"{where}: {explain(error)}") from None
 
 
 def read_traces(path: Path) -> list[Trace]:
@@ -172,11 +170,12 @@ def write_lines(path: Path, records: Iterable[T], dump: Callable[[T], bytes]) ->
 def explain(error: ValidationError) -> str:
     """The first fault of a validation error in one line: field, reason, value."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "record"
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return message
+    place = ".".join(str(part) for part in first["loc"])
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if first["type"] == "value_error" and not first["loc"]:
-        return first["msg"].removeprefix("Value error, ") + more
-    return f"{place}: {first['msg'].removeprefix('Value error, ')}, found {first.get('input')!r:.80}{more}"
+    return f"not a case: {place}: {message}, found {first.get('input')!r:.80}{more}."
 
 
 def _umask() -> int:
