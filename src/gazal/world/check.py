@@ -16,7 +16,7 @@ from gazal.core.truth import (
     Truth,
     UncertaintyTruth,
 )
-from gazal.errors import DataError
+from gazal.errors import DataError, GazalError
 from gazal.world.knowledge import load_knowledge
 from gazal.world.posterior import KEPT, find_band
 from gazal.world.reread import reread
@@ -88,7 +88,7 @@ def find_faults(case: Case) -> list[str]:
         faults.append("id: it is not the hash of the question and its options")
     try:
         truth, answer = reread(case)
-    except DataError as error:
+    except GazalError as error:
         return [*faults, str(error)]
     if answer != case.answer:
         faults.append(f"key: it says {case.answer}, the text gives {answer}")

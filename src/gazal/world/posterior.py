@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gazal.errors import DataError
 from gazal.world.knowledge import Knowledge
 from gazal.world.records import AGE_BANDS, Band
 from gazal.world.text import Patient
@@ -40,8 +41,15 @@ class Likelihoods:
 
 
 def find_band(age: int) -> Band:
-    """The age band that a year of age lies in."""
-    return next(band for band, (first, last) in AGE_BANDS.items() if first <= age <= last)
+    """The age band that a year of age lies in.
+
+    Raises:
+        DataError: If the world has no patients of that age.
+    """
+    for band, (first, last) in AGE_BANDS.items():
+        if first <= age <= last:
+            return band
+    raise DataError(f"number: the world has no patient of {age} years")
 
 
 def build_likelihoods(knowledge: Knowledge) -> Likelihoods:

@@ -83,4 +83,6 @@ def _enumerate(
             p *= 1 - knowledge.likelihood(finding, name)
         joint[name] = p
     total = sum(joint.values())
+    if not total:
+        raise DataError("text: no condition of the world fits such a patient")
     return {name: p / total for name, p in joint.items()}

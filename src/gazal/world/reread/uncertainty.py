@@ -147,4 +147,7 @@ def _read_share(text: str) -> float:
     found = re.fullmatch(r"(\d{1,3}(?:\.\d)?)%", text)
     if not found:
         raise DataError(f"number: {text!r} is not a percentage")
-    return round(float(found[1]) / 100, 6)
+    share = round(float(found[1]) / 100, 6)
+    if not 0.0 < share < 1.0:
+        raise DataError(f"number: {text} leaves no doubt")
+    return share

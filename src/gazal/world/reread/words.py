@@ -11,6 +11,7 @@ from gazal.core.case import Case
 from gazal.core.truth import Sex
 from gazal.errors import DataError
 from gazal.world.knowledge import load_knowledge
+from gazal.world.posterior import find_band
 from gazal.world.records import FlagModifier
 from gazal.world.text import Patient, invert, match_sentence, read_list, read_patient
 
@@ -50,10 +51,11 @@ def take_last(templates: Iterable[str], text: str) -> dict[str, str]:
 
 
 def read_whole_patient(text: str) -> Patient:
-    """Read a patient and nothing else."""
+    """Read a patient of an age that the world has, and nothing else."""
     patient, rest = read_patient(text)
     if rest:
         raise DataError(f"text: {rest[:50]!r} follows the patient")
+    find_band(patient.age)
     return patient
 
 

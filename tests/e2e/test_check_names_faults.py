@@ -1,0 +1,177 @@
+"""20,000 cases without a wrong key, and 1,000 corrupted ones of which at least 99 in 100 are named."""
+
+import copy
+import json
+import random
+from collections import Counter
+
+import pytest
+
+from gazal.core.case import WORLD_KINDS, hash_content
+from gazal.core.store import parse_case, write_cases
+from gazal.errors import DataError
+from gazal.world.check import check_file, find_faults
+from gazal.world.generate import make_cases
+from gazal.world.knowledge import load_knowledge
+
+PHRASES = {}
+for record in (*load_knowledge().findings.values(), *load_knowledge().modifiers.values()):
+    if record.__class__.__name__ in ("Finding", "FlagModifier"):
+        for phrase in record.present:
+            PHRASES[phrase] = record.absent[0]
+        for phrase in record.absent:
+            PHRASES[phrase] = record.present[0]
+
+
+def change_key(rng, case):
+    case["answer"] = rng.choice([letter for letter in case["options"] if letter != case["answer"]])
+
+
+def negate_finding(rng, case):
+    found = [
+        p
+        for p in PHRASES
+        if f" {p}," in case["question"] or f" {p}." in case["question"] or f" {p} and" in case["question"]
+    ]
+    phrase = rng.choice(sorted(found))
+    case["question"] = case["question"].replace(f" {phrase}", f" {PHRASES[phrase]}", 1)
+
+
+def remove_finding(rng, case):
+    at = [n for n in range(len(case["question"])) if case["question"].startswith(", ", n)]
+    start = rng.choice(at)
+    end = min(n for mark in (", ", " and ", ".") if (n := case["question"].find(mark, start + 2)) > 0)
+    case["question"] = case["question"][:start] + case["question"][end:]
+
+
+def change_number(rng, case):
+    text = case["question"]
+    at = rng.choice([n for n, c in enumerate(text) if c.isdigit()])
+    case["question"] = text[:at] + rng.choice([d for d in "123456789" if d != text[at]]) + text[at + 1 :]
+
+
+def change_option(rng, case):
+    first, second = rng.sample(sorted(case["options"]), 2)
+    if rng.random() < 0.5:
+        case["options"][first], case["options"][second] = case["options"][second], case["options"][first]
+    else:
+        case["options"][first] = case["options"][second] if rng.random() < 0.5 else "sea water"
+
+
+def leaves(node, path=()):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from leaves(value, (*path, key))
+    elif isinstance(node, list):
+        for key, value in enumerate(node):
+            yield from leaves(value, (*path, key))
+    elif path[-1:] != ("kind",):
+        yield path, node
+
+
+def change_truth(rng, case):
+    path, value = rng.choice([(p, v) for p, v in leaves(case["truth"]) if v is not None])
+    node = case["truth"]
+    for key in path[:-1]:
+        node = node[key]
+    if isinstance(value, bool):
+        node[path[-1]] = not value
+    elif isinstance(value, int | float):
+        node[path[-1]] = value + rng.choice([1, -1]) * (0.01 if isinstance(value, float) else 1)
+    else:
+        node[path[-1]] = "something_else"
+
+
+def drop_truth(rng, case):
+    path, _ = rng.choice([(p, v) for p, v in leaves(case["truth"]) if len(p) > 1])
+    node = case["truth"]
+    for key in path[:-1]:
+        node = node[key]
+    del node[path[-1]]
+
+
+CORRUPTIONS = (
+    change_key,
+    negate_finding,
+    remove_finding,
+    change_number,
+    change_option,
+    change_truth,
+    drop_truth,
+)
+KINDS = {negate_finding: ("diagnosis", "treatment"), remove_finding: ("diagnosis", "treatment", "prognosis")}
+
+
+def corrupt(rng, number, originals, rehash):
+    """Corrupt one case in one way; with ``rehash`` the id is made to fit, so only the content can tell."""
+    corruption = CORRUPTIONS[number % len(CORRUPTIONS)]
+    kinds = KINDS.get(corruption, WORLD_KINDS[:4] if corruption is change_number else WORLD_KINDS)
+    while True:
+        case = copy.deepcopy(rng.choice(originals[rng.choice(kinds)]))
+        before = copy.deepcopy(case)
+        try:
+            corruption(rng, case)
+        except (IndexError, ValueError):
+            continue  # Nothing of the sort in this case.
+        if case != before:
+            break
+    if rehash:
+        key = hash_content("", case["question"], case["options"])
+        case["id"] = "/".join((*case["id"].split("/")[:2], key))
+    return corruption.__name__, case
+
+
+def is_named(case):
+    try:
+        return bool(find_faults(parse_case(case, "here")))
+    except DataError:
+        return True
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cases") / "cases.jsonl"
+    write_cases(path, make_cases(n=1500, seed=21))
+    by_kind = {kind: [] for kind in WORLD_KINDS}
+    for line in path.read_text().splitlines():
+        case = json.loads(line)
+        by_kind[case["kind"]].append(case)
+    return by_kind
+
+
+@pytest.mark.parametrize("rehash", [False, True], ids=["id kept", "id made to fit"])
+def test_corrupted_cases_are_named(originals, rehash):
+    rng, missed, n = random.Random(5), Counter(), 1000
+    for number in range(n):
+        name, case = corrupt(rng, number, originals, rehash)
+        if not is_named(case):
+            missed[name] += 1
+    assert missed.total() <= n // 100, missed
+
+
+def test_twenty_thousand_cases_hold(tmp_path):
+    path = tmp_path / "cases.jsonl"
+    assert write_cases(path, make_cases(n=20000, seed=77)) == 20000
+    checked = check_file(path)
+    assert (checked.n, checked.faults) == (20000, ())
+
+
+def test_a_file_names_the_lines_and_a_twin_that_lost_its_partner(tmp_path):
+    path = tmp_path / "cases.jsonl"
+    write_cases(path, make_cases(["diagnosis", "prognosis"], n=20, seed=3, twins=True))
+    assert check_file(path).faults == ()
+    lines = path.read_text().splitlines()
+    third = json.loads(lines[2])
+    third["answer"] = next(letter for letter in third["options"] if letter != third["answer"])
+    path.write_text("\n".join([*lines[:2], json.dumps(third), *lines[3:-1]]))
+    found = {(fault.line, fault.what.split(":")[0]) for fault in check_file(path).faults}
+    assert found == {(3, "key"), (len(lines) - 1, "twin")}
+
+
+def test_a_wrong_tag_or_split_is_named(originals):
+    case = copy.deepcopy(originals["diagnosis"][0])
+    case["tags"]["age_band"] = "child" if case["tags"]["age_band"] != "child" else "old"
+    assert any(fault.startswith("tag") for fault in find_faults(parse_case(case, "here")))
+    case = copy.deepcopy(originals["diagnosis"][0])
+    case["id"] = case["id"].replace("/train/", "/test/")
+    assert find_faults(parse_case(case, "here")) == ["id: the case belongs to the split train, not test"]
