@@ -1,0 +1,125 @@
+"""The grounding judge: what the case does not hold is found, and the step is named."""
+
+import random
+import re
+
+import pytest
+
+from gazal.core.trace import Trace
+from gazal.core.truth import DiagnosisTruth, TreatmentTruth
+from gazal.score.grounding import judge_grounding
+from gazal.score.lexicon import build_lexicon, find_mentions
+from gazal.world.generate import make_cases
+from gazal.world.knowledge import load_knowledge
+from gazal.world.solve import solve
+
+KNOWLEDGE = load_knowledge()
+
+
+def edit(case, old, new):
+    text = solve(case).text
+    assert old in text, old
+    return judge_grounding(case, Trace(case_id=case.id, text=text.replace(old, new, 1)))
+
+
+def first(kind, test=lambda case: True, **options):
+    return next(case for case in make_cases([kind], n=500, seed=6, **options) if test(case))
+
+
+def test_a_denied_finding_cited_as_present_is_contradicted():
+    case = first("diagnosis", lambda c: c.truth.denied)
+    assert isinstance(case.truth, DiagnosisTruth)
+    name, phrase = next(iter(case.truth.denied.items()))
+    score = edit(case, phrase, KNOWLEDGE.findings[name].present[0])
+    assert score.why == "contradicted" and score.steps[0].support == "contradicted"
+    assert "the case says otherwise" in score.steps[0].why and score.value < 1.0
+
+
+def test_an_invented_finding_is_unknown_and_costs():
+    case = first("diagnosis", lambda c: "hemiparesis" not in c.truth.shown | c.truth.denied)
+    score = edit(case, "The findings are ", "The findings are weakness of the arm or leg on one side, ")
+    assert score.why == "invented" and score.steps[0].support == "unknown" and 0.0 < score.value < 1.0
+
+
+def test_leaving_a_finding_out_everywhere_is_incomplete():
+    case = first("diagnosis")
+    assert isinstance(case.truth, DiagnosisTruth)
+    phrase = next(iter(case.truth.shown.values()))
+    text = re.sub(rf"[^\n]*{re.escape(phrase)}[^\n]*\n", "", solve(case).text, count=0)
+    assert judge_grounding(case, Trace(case_id=case.id, text=text)).value < 1.0
+
+
+def test_a_wrong_frequency_is_contradicted():
+    case = first("diagnosis", lambda c: "would be rare" in solve(c).text)
+    score = edit(case, "would be rare", "would be very common")
+    assert score.why == "contradicted" and sum(s.support == "contradicted" for s in score.steps) == 1
+
+
+def test_a_drug_that_nothing_forbids_is_not_ruled_out():
+    case = first("treatment", lambda c: "rules it out" not in solve(c).text)
+    score = edit(case, "and no fact speaks against it", "but age rules it out")
+    assert score.why == "contradicted"
+    case = first("treatment", lambda c: "rules it out" in solve(c).text)
+    assert isinstance(case.truth, TreatmentTruth)
+    text = re.sub(r"but [^\n]* rules it out", "and no fact speaks against it", solve(case).text, count=1)
+    score = judge_grounding(case, Trace(case_id=case.id, text=text))
+    assert score.why == "contradicted" and score.steps[2].support == "contradicted"
+
+
+@pytest.mark.parametrize("kind", ["uncertainty", "prognosis"])
+def test_a_changed_number_is_found(kind):
+    found, n, rng = 0, 0, random.Random(1)
+    for case in make_cases([kind], n=150, seed=2):
+        text = solve(case).text
+        places = list(re.finditer(r"(?<!Step )(?<![\w.])\d+(?:\.\d+)?", text[: text.index("</think>")]))
+        place = rng.choice(places)
+        changed = text[: place.start()] + str(round(float(place[0]) + 137.3, 1)) + text[place.end() :]
+        score = judge_grounding(case, Trace(case_id=case.id, text=changed))
+        n += 1
+        found += score.value < 1.0 and any(step.support != "supported" for step in score.steps)
+    assert found == n
+
+
+@pytest.mark.parametrize("kind", ["diagnosis", "treatment", "uncertainty", "prognosis", "recall"])
+def test_the_wrong_letter_for_an_option_is_contradicted(kind):
+    case = first(kind)
+    other = next(letter for letter in case.options if letter != case.answer)
+    score = edit(case, f"is option {case.answer}", f"is option {other}")
+    assert score.steps[-1].support == "contradicted"
+
+
+def test_a_wrong_fact_is_contradicted():
+    case = first("recall")
+    other = next(text for letter, text in case.options.items() if letter != case.answer)
+    step = solve(case).steps[0]
+    wrong = re.sub(re.escape(case.options[case.answer]), other, step, flags=re.IGNORECASE)
+    score = edit(case, step, wrong)
+    assert score.steps[0].support == "contradicted"
+
+
+def test_empty_and_copied_steps_earn_little():
+    case = first("diagnosis")
+    spam = "<think>\n" + "\n".join(f"Step {n}: I think carefully." for n in range(1, 9)) + "\n</think>"
+    assert judge_grounding(case, Trace(case_id=case.id, text=spam)).why == "no_claims"
+    assert judge_grounding(case, Trace(case_id=case.id, text="<think></think>")).why == "no_steps"
+
+
+def test_mentions_are_longest_first_and_negations_turn_them():
+    lexicon = build_lexicon(
+        [
+            ("fever", "fever", True),
+            ("no fever", "fever", False),
+            ("rheumatic fever", "", True),
+            ("a rash", "rash", True),
+        ]
+    )
+
+    def find(text):
+        return [(m.name, m.present) for m in find_mentions(lexicon, text)]
+
+    assert find("Fever, a rash.") == [("fever", True), ("rash", True)]
+    assert find("no fever") == [("fever", False)]
+    assert find("denies any fever") == [("fever", False)]
+    assert find("without a rash but fever") == [("rash", False), ("fever", True)]
+    assert find("rheumatic fever") == []
+    assert find("feverish") == []
