@@ -11,6 +11,8 @@ from gazal.world.check import find_change
 from gazal.world.draft import find_split
 from gazal.world.generate import make_cases
 from gazal.world.kinds.diagnosis import DIALS
+from gazal.world.kinds.uncertainty import decide
+from gazal.world.signature import sign_case
 from gazal.world.universe import build_universe
 
 
@@ -30,7 +32,7 @@ def test_splits_never_share_a_case_and_no_case_comes_twice(kind):
             case for seed in (1, 2) for case in make_cases([kind], n=150, seed=seed, split=split, twins=twins)
         ]
         texts = {(case.question, tuple(case.options.values())) for case in cases}
-        assert all(case.split == split for case in cases)
+        assert all(case.split == split == sign_case(case.truth) for case in cases)
         for other, known in seen.items():
             assert texts.isdisjoint(known), (split, other)
         seen[split] = texts
@@ -94,6 +96,35 @@ def test_every_place_holds_the_key_equally_often(kind):
     )
     for letter, count in n.items():
         assert abs(count - expected[letter]) < 110, n  # Five standard deviations.
+
+
+def rank_of_key(case):
+    """Where the key stands among the options by what could tell them apart without the question."""
+    knowledge, truth = build_universe().knowledge, case.truth
+    orders = {
+        "diagnosis": lambda name: knowledge.conditions[name].weight,
+        "treatment": lambda name: knowledge.treatments[truth.problem].choices.index(name),
+        "uncertainty": float,
+        "prognosis": float,
+        "recall": str,
+    }
+    ranked = sorted(truth.candidates.values(), key=orders[case.kind])
+    return ranked.index(truth.candidates[case.answer])
+
+
+@pytest.mark.parametrize("kind", WORLD_KINDS)
+def test_the_key_is_any_of_its_options_equally_often(kind):
+    cases = [case for case in make_cases([kind], n=3000, seed=18) if len(case.options) == 4]
+    counts = Counter(rank_of_key(case) for case in cases)
+    for rank in range(4):
+        assert abs(counts[rank] / len(cases) - 0.25) < 0.05, counts  # Five standard deviations.
+
+
+def test_each_decision_is_right_equally_often():
+    truths = [case.truth for case in make_cases(["uncertainty"], n=3000, seed=18)]
+    counts = Counter(decide(t.posttest, t.test_below, t.treat_above) for t in truths if t.form == "decision")
+    for action in ("treat", "test", "wait"):
+        assert abs(counts[action] / counts.total() - 1 / 3) < 0.06, counts
 
 
 def test_cases_come_as_a_stream():

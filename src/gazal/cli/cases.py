@@ -145,9 +145,11 @@ def _read_suite(name: str, data: Path | None, limit: int | None, out: Path) -> N
 
 
 def _check(path: Path, as_json: bool) -> None:
-    from gazal.world.check import check_file
+    from gazal.cli.say import show_progress
+    from gazal.core.store import read_objects
+    from gazal.world.check import check_lines
 
-    checked = check_file(path)
+    checked = check_lines(path, show_progress(read_objects(path), None, "cases checked"))
     if as_json:
         typer.echo(
             json.dumps({"n": checked.n, "faults": [asdict(fault) for fault in checked.faults]}, indent=2)

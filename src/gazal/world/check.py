@@ -1,7 +1,7 @@
 """Hold every world case of a file against its own text: key, options, numbers, negations, truth, twin."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -46,15 +46,20 @@ class Checked:
 
 
 def check_file(path: Path) -> Checked:
-    """Check every case of a file.
+    """Check every case of a file; see `check_lines`."""
+    return check_lines(path, read_objects(path))
+
+
+def check_lines(path: Path, lines: Iterable[tuple[int, dict[str, Any]]]) -> Checked:
+    """Check cases as `gazal.core.store.read_objects` reads them from a file.
 
     Raises:
-        DataError: If the file cannot be read, or a line is no case at all.
+        DataError: If the file cannot be read, or a line is no case of the world at all.
     """
     cases: dict[str, tuple[int, Case]] = {}
     faults: list[Fault] = []
     n = 0
-    for line, value in read_objects(path):
+    for line, value in lines:
         n += 1
         where = f"{path}, line {line}"
         try:
@@ -66,6 +71,10 @@ def check_file(path: Path) -> Checked:
                 Fault(line=line, case_id=str(value["id"]), what=str(error).removeprefix(f"{where}: "))
             )
             continue
+        if case.truth is None and not case.id.startswith("world/"):
+            raise DataError(
+                f"{where}: {case.id} is no case of the clinical world; only those can be checked."
+            )
         if case.id in cases:
             faults.append(
                 Fault(line=line, case_id=case.id, what=f"id: stands already in line {cases[case.id][0]}")
