@@ -123,7 +123,7 @@ def main() -> None:
             chosen = [link for link in links if (link.source, link.antecedent) == (source, antecedent)]
             both = [link for link in chosen if link.theirs > 0.0]
             ours, theirs = (np.array([getattr(link, side) for link in both]) for side in ("ours", "theirs"))
-            rho = f"{spearmanr(ours, theirs).statistic:.2f}" if source != "background" else "-"
+            rho = f"{spearmanr(ours, theirs)[0]:.2f}" if source != "background" else "-"
             what = "antecedent" if antecedent else "symptom"
             off = np.abs(ours - theirs).mean()
             print(f"| {source} | {what} | {len(chosen)} | {len(both)} | {off:.2f} | {rho} |")

@@ -105,6 +105,8 @@ class Test(Fact):
     """Probability of the condition from which treating does more good than harm."""
     test_below: Probability
     """Probability of the condition under which neither testing nor treating is worth it."""
+    age: tuple[int, int] = (2, 95)
+    """First and last year of age at which the test is done."""
     action: Phrase
     """What treating means here, such as ``start anticoagulation``."""
     source: Source = "estimate"
@@ -127,6 +129,8 @@ class FlagModifier(Worded):
     sex: Sex | None = None
     age: tuple[int, int] = (2, 95)
     """First and last year of age in which a patient may have it."""
+    doubles: tuple[str, ...] = ()
+    """Drug classes that would double a drug the patient takes: no recall question takes them for safe."""
     source: Source = "estimate"
 
 

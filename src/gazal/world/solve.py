@@ -4,7 +4,7 @@ Every step quotes findings and numbers as the question shows them, so that each 
 truth. Likelihoods are named in four words (`name_frequency`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from statistics import NormalDist
 
 from gazal.core.case import Case
@@ -12,7 +12,7 @@ from gazal.core.chat import hash_prompt, write_prompt, write_reply
 from gazal.core.trace import Trace
 from gazal.core.truth import DiagnosisTruth, PrognosisTruth, RecallTruth, TreatmentTruth, UncertaintyTruth
 from gazal.errors import DataError
-from gazal.world.kinds.prognosis import write_item, write_number
+from gazal.world.kinds.prognosis import write_item, write_number, write_points
 from gazal.world.kinds.recall import build_relations
 from gazal.world.kinds.uncertainty import SLACK, decide, log_odds, write_share
 from gazal.world.knowledge import Knowledge, load_knowledge
@@ -121,7 +121,7 @@ def _solve_treatment(knowledge: Knowledge, case: Case, truth: TreatmentTruth) ->
     problem, drugs = knowledge.treatments[truth.problem], knowledge.drugs
     steps = [
         f"The problem is {problem.name} at age {truth.age}.",
-        f"The facts are {write_list(list(truth.facts.values()))}.",
+        f"The facts to weigh: {write_list(list(truth.facts.values()))}.",
     ]
     for drug, reasons in truth.forbidden.items():
         name = drugs[drug].name
@@ -144,8 +144,8 @@ def _solve_uncertainty(knowledge: Knowledge, case: Case, truth: UncertaintyTruth
     hit_well = (1000 - ill) * (1 - truth.specificity if truth.positive else truth.specificity)
     steps = [
         f"The pre-test probability is {write_share(truth.pretest)} and the result is {truth.result}: {word}.",
-        f"The {test.name} has sensitivity {write_share(truth.sensitivity)} "
-        f"with specificity {write_share(truth.specificity)}.",
+        f"The {test.name} has a sensitivity of {write_share(truth.sensitivity)} "
+        f"with a specificity of {write_share(truth.specificity)}.",
         f"Of 1000 such patients {ill:.0f} have {condition}; {hit_ill:.1f} of them test {word}.",
         f"The other {1000 - ill:.0f} do not have it; {hit_well:.1f} of them test {word}.",
         f"So it is {hit_ill:.1f} of {hit_ill + hit_well:.1f}: {write_share(truth.posttest)}.",
@@ -173,14 +173,19 @@ def _solve_prognosis(knowledge: Knowledge, case: Case, truth: PrognosisTruth) ->
             shown = f"age {patient.age}" if isinstance(item, AgeItem) else f"{patient.sex} sex"
         else:
             shown = write_item(item, truth.values[name])
-        steps.append(f"{_capital(shown)} gives {write_number(truth.points[name])}.")
+        steps.append(f"For {shown}: {write_points(truth.points[name])}.")
     terms = [
-        write_number(truth.points[name])
-        for name in (*truth.values, *(n for n in score.items if n not in truth.values))
+        truth.points[name] for name in (*truth.values, *(n for n in score.items if n not in truth.values))
     ]
-    steps.append(f"The sum is {' + '.join(terms)} = {write_number(truth.total)}.")
+    steps.append(f"The sum is {write_sum(terms)} = {write_number(truth.total)}.")
     steps.append(f"A total of {write_number(truth.total)} means {truth.risk_class}.")
     return steps, f"The {score.name} is {write_number(truth.total)}: {truth.risk_class} ({score.purpose})."
+
+
+def write_sum(terms: Sequence[float]) -> str:
+    """Write ``1 + 0 - 2``."""
+    signed = "".join(f" {'-' if term < 0 else '+'} {write_number(abs(term))}" for term in terms)
+    return signed.removeprefix(" + ").removeprefix(" ")
 
 
 def _solve_recall(case: Case, truth: RecallTruth) -> tuple[list[str], str]:

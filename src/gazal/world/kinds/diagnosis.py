@@ -28,14 +28,14 @@ COMPLAINT = (
 HISTORY = (
     "The history includes {items}.",
     "The records mention {items}.",
-    "Past history: {items}.",
+    "Background: {items}.",
 )
 SIGNS = (
     "Examination shows {items}.",
     "Examination reveals {items}.",
     "The physical examination finds {items}.",
 )
-DENIED = ("Pertinent negatives: {items}.", "Also documented: {items}.", "Of note: {items}.")
+DENIED = ("Also noted: {items}.", "Also documented: {items}.", "Of note: {items}.")
 GROUPS = ("symptom", "history", "sign")
 """The order in which a vignette shows them."""
 ASK = ("Which diagnosis is most likely?", "What is the most likely diagnosis?")

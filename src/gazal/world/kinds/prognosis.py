@@ -102,9 +102,14 @@ def write_number(value: float) -> str:
     return f"{value:g}"
 
 
+def write_points(value: float) -> str:
+    """Write ``1 point`` or ``2.5 points``."""
+    return f"{write_number(value)} point{'' if abs(value) == 1 else 's'}"
+
+
 def write_option(score: BedsideScore, total: float) -> str:
     """Write an option: total and class."""
-    return f"{write_number(total)} point{'' if total == 1 else 's'}: {risk_class(score, total)}"
+    return f"{write_points(total)}: {risk_class(score, total)}"
 
 
 def write_item(item: ScoreItem, value: str) -> str:

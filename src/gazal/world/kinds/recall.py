@@ -13,6 +13,7 @@ from gazal.core.case import Tags
 from gazal.core.truth import RecallTruth
 from gazal.world.draft import Difficulty, Draft, Pair, letter
 from gazal.world.knowledge import Knowledge, load_knowledge
+from gazal.world.records import AgeModifier, FlagModifier
 from gazal.world.text import pick
 from gazal.world.universe import Universe
 
@@ -154,7 +155,7 @@ def _drug_class(knowledge: Knowledge) -> Relation:
     classes = sorted({drug.drug_class for drug in drugs.values()})
     return Relation(
         ask=("To which class does {subject} belong?", "What class of treatment is {subject}?"),
-        tell="{subject} belongs to the class {object}",
+        tell="{subject} is classed as {object}",
         subjects={name: drug.name for name, drug in drugs.items()},
         objects={name: name for name in classes},
         right=right,
@@ -164,9 +165,15 @@ def _drug_class(knowledge: Knowledge) -> Relation:
 
 
 def _forbidden_by(knowledge: Knowledge) -> Relation:
-    drugs, modifiers = knowledge.drugs, knowledge.modifiers
+    drugs = knowledge.drugs
+    modifiers = {name: m for name, m in knowledge.modifiers.items() if not isinstance(m, AgeModifier)}
     right = {
         name: frozenset(drug for drug, record in drugs.items() if name in record.avoid) for name in modifiers
+    }
+    doubled = {
+        name: frozenset(drug for drug, record in drugs.items() if record.drug_class in modifier.doubles)
+        for name, modifier in modifiers.items()
+        if isinstance(modifier, FlagModifier)
     }
     return Relation(
         ask=(
@@ -177,7 +184,7 @@ def _forbidden_by(knowledge: Knowledge) -> Relation:
         subjects={name: modifier.label for name, modifier in modifiers.items()},
         objects={name: drug.name for name, drug in drugs.items()},
         right=right,
-        arguable=right,
+        arguable={name: right[name] | doubled.get(name, frozenset()) for name in right},
         groups={name: drug.drug_class for name, drug in drugs.items()},
     )
 
@@ -186,7 +193,7 @@ def _typical_finding(knowledge: Knowledge) -> Relation:
     findings, conditions = knowledge.findings, knowledge.conditions
     return Relation(
         ask=("Which finding is typical of {subject}?", "Which of these is most often found in {subject}?"),
-        tell="{object} is typical of {subject}",
+        tell="a typical finding of {subject} is {object}",
         subjects={name: condition.name for name, condition in conditions.items()},
         objects={name: finding.present[0] for name, finding in findings.items()},
         right={
@@ -208,7 +215,7 @@ def _typical_condition(knowledge: Knowledge) -> Relation:
             "In which condition is {subject} typical?",
             "Which of these conditions most often shows {subject}?",
         ),
-        tell="{subject} is typical of {object}",
+        tell="a typical finding of {object} is {subject}",
         subjects={name: finding.present[0] for name, finding in findings.items()},
         objects={name: condition.name for name, condition in conditions.items()},
         right={
@@ -244,7 +251,7 @@ def _score_for(knowledge: Knowledge) -> Relation:
         for name, score in scores.items()
     }
     return Relation(
-        ask=("Which bedside score is made for {subject}?", "Which score is added up in {subject}?"),
+        ask=("Which bedside score is made for {subject}?", "Which score is used in {subject}?"),
         tell="the score for {subject} is the {object}",
         subjects={name: score.setting for name, score in scores.items()},
         objects={name: score.name for name, score in scores.items()},

@@ -19,7 +19,7 @@ from gazal.world.universe import Universe
 OPENING = (
     "{patient} needs treatment for {problem}.",
     "{patient} is to be treated for {problem}.",
-    "{patient} is seen with {problem}.",
+    "{patient} is seen for {problem}.",
 )
 FACTS = ("Relevant facts: {items}.", "The chart lists {items}.", "To be taken into account: {items}.")
 CLOSING = ("Nothing else bears on the choice.", "No other facts bear on the choice.")

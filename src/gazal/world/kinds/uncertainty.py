@@ -28,7 +28,7 @@ OPENING = (
     "{patient} is being worked up for {condition}.",
 )
 PRETEST = (
-    "Before the test the probability of it is {pretest} for this patient.",
+    "Before the test its probability in this patient is {pretest}.",
     "For this patient the pre-test probability is {pretest}.",
 )
 BOTH = (
@@ -95,8 +95,11 @@ def draw_frame(universe: Universe, rng: Random, difficulty: Difficulty) -> Frame
     form = ("post_test", "decision")[rng.random() < 0.5]
     names = list_decidable() if form == "decision" else tuple(tests)
     name = names[int(rng.random() * len(names))]
-    condition = conditions[tests[name].condition]
-    first, last = AGE_BANDS[rng.choices(list(condition.age), list(condition.age.values()))[0]]
+    condition, (youngest, oldest) = conditions[tests[name].condition], tests[name].age
+    bands = {AGE_BANDS[band]: weight for band, weight in condition.age.items()}
+    spans = {(max(first, youngest), min(last, oldest)): weight for (first, last), weight in bands.items()}
+    spans = {span: weight for span, weight in spans.items() if span[0] <= span[1]}
+    first, last = rng.choices(list(spans), list(spans.values()))[0]
     sex = "female" if rng.random() < condition.female else "male"
     return Frame(form=form, test=name, patient=Patient(rng.randint(first, last), sex), difficulty=difficulty)
 
