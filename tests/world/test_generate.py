@@ -10,8 +10,8 @@ from gazal.core.truth import DiagnosisTruth, TreatmentTruth, UncertaintyTruth
 from gazal.world.check import find_change
 from gazal.world.draft import find_split
 from gazal.world.generate import make_cases
-from gazal.world.kinds.diagnosis import DIALS
-from gazal.world.kinds.uncertainty import decide
+from gazal.world.kinds.decisions import decide
+from gazal.world.kinds.vignettes import DIALS
 from gazal.world.signature import sign_case
 from gazal.world.universe import build_universe
 

@@ -71,6 +71,8 @@ def _show_truth(case: "Case") -> None:
         value = getattr(case.truth, field.name)
         if value is None or field.name == "kind":
             continue
+        if field.name == "twin":
+            value = f"{value.id} ({value.change})"
         if isinstance(value, dict):
             value = "; ".join(f"{k} = {v if v != () else '-'}" for k, v in value.items()) or "-"
         typer.echo(f"  {field.name}: {value}")

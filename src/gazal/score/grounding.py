@@ -66,4 +66,6 @@ def _judge_step(claims: list[Claim]) -> StepScore:
                 return StepScore(support=support, why=why)
     if not claims:
         return StepScore(support="unknown", why="nothing in it can be checked")
-    return StepScore(support="supported", why=f"{len(claims)} claim{'s' if len(claims) > 1 else ''} hold")
+    return StepScore(
+        support="supported", why=f"{len(claims)} claims hold" if len(claims) > 1 else "1 claim holds"
+    )

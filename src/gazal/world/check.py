@@ -119,23 +119,33 @@ def _compare(said: Truth, found: Truth) -> Iterator[str]:
         if field.name == "twin":
             continue
         if field.name == "posterior":
-            yield from _compare_posteriors(a, b)
+            a, b = _pad(a, b), _pad(b, a)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            yield from _compare_mappings(field.name, a, b)
         elif not _same(a, b):
-            yield f"{field.name} is {a!r:.120}, the text gives {b!r:.120}"
+            yield f"{field.name} is {a!r}, the text gives {b!r}"
 
 
-def _compare_posteriors(said: Mapping[str, float], found: Mapping[str, float]) -> Iterator[str]:
-    for name in {*said, *found}:
-        a, b = said.get(name, KEPT), found.get(name, KEPT)
-        if not math.isfinite(a) or abs(a - b) > CLOSE:
-            yield f"posterior of {name} is {said.get(name)}, the text gives {found.get(name)}"
+def _pad(own: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """A posterior with what only the other one lists: it is then at most `KEPT`."""
+    return {name: own.get(name, min(KEPT, other.get(name, KEPT))) for name in sorted({*own, *other})}
+
+
+def _compare_mappings(name: str, said: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:
+    """Name the entry that differs and how many more do; the order of entries counts."""
+    keys = [*said, *(key for key in found if key not in said)]
+    differ = [key for key in keys if not _same(said.get(key), found.get(key))]
+    if differ:
+        more = f" (and {len(differ) - 1} more)" if len(differ) > 1 else ""
+        entry = f"{said.get(differ[0])!r}, the text gives {found.get(differ[0])!r}"
+        yield f"{name} of {differ[0]} is {entry}{more}"
+    elif list(said) != list(found):
+        yield f"{name} are in another order than in the text"
 
 
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, float) and isinstance(b, float):
-        return abs(a - b) <= CLOSE
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return list(a) == list(b) and all(_same(a[key], b[key]) for key in a)
+        return math.isfinite(a) and abs(a - b) <= CLOSE
     return a == b
 
 

@@ -6,7 +6,7 @@ not mentioned counts for nothing. `gazal.world.check` computes the same by plain
 Shapes: C conditions, F findings.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from gazal.errors import DataError
 from gazal.world.knowledge import Knowledge
 from gazal.world.records import AGE_BANDS, Band
-from gazal.world.text import Patient
 
 KEPT = 0.001
 """Conditions below this probability are left out of a truth unless they are an option."""
@@ -70,20 +69,6 @@ def build_likelihoods(knowledge: Knowledge) -> Likelihoods:
         denied_FC=np.log1p(-p_FC),
         prior_C=prior_C,
     )
-
-
-def flip_each(arrays: Likelihoods, patient: Patient, shown: Sequence[str], denied: Sequence[str]) -> Floats:
-    """The posterior after turning each finding around in turn, shape MC for M findings, shown first."""
-    own_M = [arrays.column[name] for name in (*shown, *denied)]
-    turn_MC = arrays.denied_FC[own_M] - arrays.shown_FC[own_M]
-    turn_MC[len(shown) :] *= -1.0
-    log_C = arrays.prior_C[find_band(patient.age), patient.sex]
-    log_C = (
-        log_C
-        + arrays.shown_FC[own_M[: len(shown)]].sum(axis=0)
-        + arrays.denied_FC[own_M[len(shown) :]].sum(axis=0)
-    )
-    return normalise(log_C + turn_MC)
 
 
 def normalise(log_KC: Floats) -> Floats:

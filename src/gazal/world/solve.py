@@ -12,9 +12,10 @@ from gazal.core.chat import hash_prompt, write_prompt, write_reply
 from gazal.core.trace import Trace
 from gazal.core.truth import DiagnosisTruth, PrognosisTruth, RecallTruth, TreatmentTruth, UncertaintyTruth
 from gazal.errors import DataError
+from gazal.world.kinds.decisions import decide, log_odds, write_share
 from gazal.world.kinds.prognosis import write_item, write_number, write_points
 from gazal.world.kinds.recall import build_relations
-from gazal.world.kinds.uncertainty import SLACK, decide, log_odds, write_share
+from gazal.world.kinds.uncertainty import SLACK
 from gazal.world.knowledge import Knowledge, load_knowledge
 from gazal.world.records import AgeItem, SexItem
 from gazal.world.text import Patient, write_list

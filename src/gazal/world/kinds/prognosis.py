@@ -6,13 +6,12 @@ values that add up to it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from random import Random
 
 from gazal.core.case import Tags
 from gazal.core.truth import PrognosisTruth, Sex
 from gazal.world.draft import Difficulty, Draft, Pair, letter
-from gazal.world.knowledge import load_knowledge
+from gazal.world.kinds.totals import count_ways, draw_pair, fix_points, list_points, list_spans, list_windows
 from gazal.world.posterior import find_band
 from gazal.world.records import AgeItem, BedsideScore, LevelItem, NumberItem, PressureItem, ScoreItem, SexItem
 from gazal.world.scoring import points, risk_class
@@ -30,7 +29,7 @@ ASK = (
     "Add up the {score}: what is the total and what does it mean for the {purpose}?",
 )
 PRESSURE = "a blood pressure of {value} mmHg"
-OPTIONS = 4
+TRIES = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,41 +59,62 @@ def draw_frame(universe: Universe, rng: Random, difficulty: Difficulty) -> Frame
     name = pick(rng, list(scores))
     score = scores[name]
     patient = Patient(rng.randint(*score.age), "female" if rng.random() < 0.5 else "male")
-    windows = _list_windows(name, _fixed(score, patient))
+    windows = list_windows(name, fix_points(score, patient))
     totals = pick(rng, windows)
     return Frame(score=name, patient=patient, totals=totals, key=pick(rng, totals), difficulty=difficulty)
 
 
 def fill_frame(universe: Universe, rng: Random, frame: Frame, twins: bool) -> Pair | None:
-    """Give the items values that add up to the key."""
+    """Give the items values that add up to the key.
+
+    With ``twins`` key and twin's key are drawn together, such that each total is either equally often.
+    """
     score = universe.knowledge.scores[frame.score]
-    values = _draw_values(rng, frame, score)
-    items = rng.sample(list(values), len(values)) if frame.difficulty == "hard" else list(values)
     sentences = tuple(pick(rng, wordings) for wordings in (OPENING, FOUND, ASK))
-    draft = _write(universe, frame, {item: values[item] for item in items}, sentences)
     if not twins:
-        return Pair(draft=draft)
-    for item in rng.sample(items, len(items)):
-        now = points(
-            score, item, _value(score.items[item], values[item]), frame.patient.age, frame.patient.sex
-        )
-        worths = [
-            p
-            for p in _list_points(score.items[item], frame.patient)
-            if frame.key - now + p in frame.totals and p != now
-        ]
-        if worths:
-            worth = pick(rng, worths)
-            value = _draw_value(rng, score.items[item], frame, worth)
-            changed = {name: value if name == item else values[name] for name in items}
-            twin = _write(universe, replace(frame, key=frame.key - now + worth), changed, sentences)
+        values = _order(rng, frame, _draw_values(rng, frame, score))
+        return Pair(draft=_write(universe, frame, values, sentences))
+    totals = draw_pair(rng, score, frame.patient, frame.totals)
+    if totals is None:
+        return None
+    frame, other = replace(frame, key=totals[0]), replace(frame, key=totals[1])
+    for _ in range(TRIES):
+        values = _order(rng, frame, _draw_values(rng, frame, score))
+        name = _find_hinge(rng, frame, score, values, totals[1] - totals[0])
+        if name is not None:
+            item = score.items[name]
+            worth = _now(frame, score, name, values[name]) + totals[1] - totals[0]
+            changed = {**values, name: _draw_value(rng, item, frame, worth)}
             return Pair(
-                draft=draft,
-                twin=twin,
-                change=f"{item}: {values[item]} -> {value}",
-                back=f"{item}: {value} -> {values[item]}",
+                draft=_write(universe, frame, values, sentences),
+                twin=_write(universe, other, changed, sentences),
+                change=f"{name}: {values[name]} -> {changed[name]}",
+                back=f"{name}: {changed[name]} -> {values[name]}",
             )
     return None
+
+
+def _order(rng: Random, frame: Frame, values: dict[str, str]) -> dict[str, str]:
+    """Published order, or any order where it should be hard."""
+    names = rng.sample(list(values), len(values)) if frame.difficulty == "hard" else list(values)
+    return {name: values[name] for name in names}
+
+
+def _now(frame: Frame, score: BedsideScore, name: str, value: str) -> float:
+    """What an item is worth as it stands."""
+    return points(score, name, _value(score.items[name], value), frame.patient.age, frame.patient.sex)
+
+
+def _find_hinge(
+    rng: Random, frame: Frame, score: BedsideScore, values: Mapping[str, str], change: float
+) -> str | None:
+    """An item that can be given another value worth ``change`` more."""
+    fits = [
+        name
+        for name, value in values.items()
+        if _now(frame, score, name, value) + change in list_points(score.items[name], frame.patient)
+    ]
+    return pick(rng, fits) if fits else None
 
 
 def write_number(value: float) -> str:
@@ -123,72 +143,14 @@ def _value(item: ScoreItem, text: str) -> float | str:
     return float(text) if isinstance(item, NumberItem) else text
 
 
-def _fixed(score: BedsideScore, patient: Patient) -> tuple[str, float]:
-    """Sex, and the points that age and sex are worth."""
-    free = (AgeItem, SexItem)
-    worth = sum(
-        points(score, n, None, patient.age, patient.sex)
-        for n, item in score.items.items()
-        if isinstance(item, free)
-    )
-    return patient.sex, worth
-
-
-def _list_points(item: ScoreItem, patient: Patient) -> tuple[float, ...]:
-    """What an item can be worth within the values that a vignette shows."""
-    if isinstance(item, LevelItem):
-        return tuple(dict.fromkeys(level.points for level in item.levels))
-    if isinstance(item, PressureItem):
-        return (0.0, item.points)
-    assert isinstance(item, NumberItem)
-    return tuple(dict.fromkeys(p for _, _, p in _spans(item, patient.sex)))
-
-
-def _spans(item: NumberItem, sex: str) -> list[tuple[float, float, float]]:
-    """(first value, last value, points) of each band inside the range."""
-    bands = item.male_bands if sex == "male" and item.male_bands else item.bands
-    step = 10.0**-item.decimals
-    ends = [band.start - step for band in bands[1:]] + [item.range[1]]
-    spans = [
-        (max(b.start, item.range[0]), min(end, item.range[1]), b.points)
-        for b, end in zip(bands, ends, strict=True)
-    ]
-    return [span for span in spans if span[0] <= span[1] + 1e-9]
-
-
-@cache
-def _count_ways(name: str, sex: str) -> tuple[Mapping[float, int], ...]:
-    """For each item and those after it: in how many ways they reach each sum."""
-    score, patient = load_knowledge().scores[name], Patient(0, sex)
-    ways: list[dict[float, int]] = [{0.0: 1}]
-    for item in reversed([i for i in score.items.values() if not isinstance(i, AgeItem | SexItem)]):
-        sums: dict[float, int] = {}
-        for worth in _list_points(item, patient):
-            for rest, n in ways[0].items():
-                sums[rest + worth] = sums.get(rest + worth, 0) + n
-        ways.insert(0, sums)
-    return tuple(ways)
-
-
-@cache
-def _list_windows(name: str, fixed: tuple[str, float]) -> list[tuple[float, ...]]:
-    """Runs of neighbouring totals that span two classes or more where there are such."""
-    score = load_knowledge().scores[name]
-    sex, worth = fixed
-    totals = sorted(rest + worth for rest in _count_ways(name, sex)[0])
-    runs = [tuple(totals[n : n + OPTIONS]) for n in range(len(totals) - OPTIONS + 1)]
-    mixed = [run for run in runs if len({risk_class(score, total) for total in run}) > 1]
-    return mixed or runs
-
-
 def _draw_values(rng: Random, frame: Frame, score: BedsideScore) -> dict[str, str]:
     """Draw points item by item so that they reach the key, then a value for each."""
-    ways = _count_ways(frame.score, frame.patient.sex)
-    left = frame.key - _fixed(score, frame.patient)[1]
+    ways = count_ways(frame.score, frame.patient.sex)
+    left = frame.key - fix_points(score, frame.patient)[1]
     values: dict[str, str] = {}
     named = [(name, item) for name, item in score.items.items() if not isinstance(item, AgeItem | SexItem)]
     for n, (name, item) in enumerate(named):
-        worths = _list_points(item, frame.patient)
+        worths = list_points(item, frame.patient)
         worth = rng.choices(worths, [ways[n + 1].get(left - p, 0) for p in worths])[0]
         values[name] = _draw_value(rng, item, frame, worth)
         left -= worth
@@ -201,7 +163,7 @@ def _draw_value(rng: Random, item: ScoreItem, frame: Frame, worth: float) -> str
     if isinstance(item, PressureItem):
         return _draw_pressure(rng, item, worth > 0)
     assert isinstance(item, NumberItem)
-    first, last, _ = pick(rng, [span for span in _spans(item, frame.patient.sex) if span[2] == worth])
+    first, last, _ = pick(rng, [span for span in list_spans(item, frame.patient.sex) if span[2] == worth])
     step, room = 10.0**-item.decimals, last - first
     # Easy values keep away from the limits of their band, hard ones seek them.
     share = 0.25 + 0.5 * rng.random() if frame.difficulty == "easy" else rng.random()

@@ -87,18 +87,22 @@ def draw_frame(universe: Universe, rng: Random, difficulty: Difficulty) -> Frame
 
 
 def fill_frame(universe: Universe, rng: Random, frame: Frame, twins: bool) -> Pair | None:
-    """Choose facts that make the key right; None when this patient cannot have such facts."""
+    """Choose facts that make the key right; None when this patient cannot have such facts.
+
+    With ``twins`` the twin's key is drawn evenly as well, before any fact is chosen.
+    """
+    partner = pick(rng, [name for name in frame.candidates if name != frame.key]) if twins else None
     for _ in range(TRIES):
-        plan = _draw_plan(universe, rng, frame)
-        if plan is None:
+        chosen = _choose_facts(universe, rng, frame, partner)
+        if chosen is None:
             continue
+        true, turned = chosen
+        plan = _word(universe, rng, frame, true, [turned] if turned and turned not in true else [])
         lettered, answer = letter(list(frame.candidates), frame.key, rng)
         draft = _write(universe, frame, plan, lettered, answer)
-        if not twins:
+        if partner is None or turned is None:
             return Pair(draft=draft)
-        pair = _find_twin(universe, rng, frame, plan, draft)
-        if pair is not None:
-            return pair
+        return _add_twin(universe, replace(frame, key=partner), plan, draft, turned)
     return None
 
 
@@ -121,45 +125,68 @@ def find_forbidden(universe: Universe, problem: str, holding: tuple[str, ...]) -
     }
 
 
-def _draw_plan(universe: Universe, rng: Random, frame: Frame) -> Plan | None:
-    """Forbid every choice before the key, then add facts that do not matter."""
-    choices = universe.knowledge.treatments[frame.problem].choices
-    drugs, by_age = universe.knowledge.drugs, find_holding(universe, frame.patient, ())
-    spared = set(drugs[frame.key].avoid)
-    if spared & set(by_age):
+def _choose_facts(
+    universe: Universe, rng: Random, frame: Frame, partner: str | None
+) -> tuple[list[str], str | None] | None:
+    """Choose what is true of the patient: it forbids every choice before the key and spares the key.
+
+    With a partner, one fact is the hinge: where it holds, the later of key and partner in the order of
+    preference is right, and where it does not, the earlier.
+
+    Returns:
+        The true facts and the hinge; None where this patient cannot have such facts.
+    """
+    choices, drugs = universe.knowledge.treatments[frame.problem].choices, universe.knowledge.drugs
+    pair = sorted({frame.key, partner or frame.key}, key=choices.index)
+    earlier, later = pair[0], pair[-1]
+    by_age = set(find_holding(universe, frame.patient, ()))
+    spared = {*drugs[earlier].avoid, *drugs[later].avoid}
+    if spared & by_age:
         return None
     true: list[str] = []
-    for name in choices[: choices.index(frame.key)]:
-        if set(drugs[name].avoid) & {*true, *by_age}:
+    for name in choices[: choices.index(later)]:
+        if name == earlier or set(drugs[name].avoid) & {*true, *by_age}:
             continue
         ways = [m for m in drugs[name].avoid if m not in spared and _can_have(universe, m, frame.patient)]
         if not ways:
             return None
         true.append(pick(rng, ways))
-    false = _draw_extras(universe, rng, frame, true)
+    if earlier == later:
+        return true, None
+    hinges = [
+        m
+        for m in drugs[earlier].avoid
+        if m not in drugs[later].avoid and _can_have(universe, m, frame.patient)
+    ]
+    if not hinges:
+        return None
+    hinge = pick(rng, hinges)
+    return [*true, *([hinge] if frame.key == later else [])], hinge
+
+
+def _word(universe: Universe, rng: Random, frame: Frame, true: list[str], false: list[str]) -> Plan:
+    """Add facts that do not matter, order all of them, and choose the words."""
+    false = [*false, *_draw_extras(universe, rng, frame, [*true, *false])]
     mentioned = rng.sample([*true, *false], len(true) + len(false))
     modifiers, hard = universe.knowledge.modifiers, frame.difficulty == "hard"
     return Plan(
         true=tuple(name for name in mentioned if name in true),
         false=tuple(name for name in mentioned if name in false),
         order=tuple(mentioned),
-        yes={name: _word(rng, modifiers[name], True, hard) for name in mentioned},
-        no={name: _word(rng, modifiers[name], False, hard) for name in mentioned},
+        yes={name: _phrase(rng, modifiers[name], True, hard) for name in mentioned},
+        no={name: _phrase(rng, modifiers[name], False, hard) for name in mentioned},
         sentences=tuple(pick(rng, wordings) for wordings in (OPENING, FACTS, CLOSING, ASK)),
     )
 
 
-def _draw_extras(universe: Universe, rng: Random, frame: Frame, true: list[str]) -> list[str]:
-    """Facts to mention as not holding: preferably ones that would forbid an option if they did."""
+def _draw_extras(universe: Universe, rng: Random, frame: Frame, mentioned: list[str]) -> list[str]:
+    """Facts to mention as not holding, of those that would forbid an option if they did."""
     low, high = EXTRA[frame.difficulty]
-    # The first choice needs something that could have been against it, or the facts would be empty.
-    n = max(rng.randint(low, high), 0 if true else 1)
+    # Without any fact the question would have nothing to weigh.
+    n = max(rng.randint(low, high), 0 if mentioned else 1)
     drugs = universe.knowledge.drugs
-    pool = {m for name in frame.candidates for m in drugs[name].avoid} - set(true)
-    return _take(universe, rng, sorted(m for m in pool if _can_have(universe, m, frame.patient)), n)
-
-
-def _take(universe: Universe, rng: Random, pool: list[str], n: int) -> list[str]:
+    named = sorted({m for name in frame.candidates for m in drugs[name].avoid} - set(mentioned))
+    pool = [m for m in named if _can_have(universe, m, frame.patient)]
     return rng.sample(pool, min(n, len(pool)))
 
 
@@ -178,7 +205,7 @@ def _holds(modifier: AgeModifier | NumberModifier, value: float) -> bool:
     return value >= modifier.holds_from
 
 
-def _word(rng: Random, modifier: Modifier, holds: bool, hard: bool) -> str:
+def _phrase(rng: Random, modifier: Modifier, holds: bool, hard: bool) -> str:
     """Say that a modifier holds or does not hold."""
     if isinstance(modifier, FlagModifier):
         return pick(rng, modifier.present if holds else modifier.absent)
@@ -197,27 +224,20 @@ def _word(rng: Random, modifier: Modifier, holds: bool, hard: bool) -> str:
     return modifier.text.format(value=f"{value:.{modifier.decimals}f}")
 
 
-def _find_twin(universe: Universe, rng: Random, frame: Frame, plan: Plan, draft: Draft) -> Pair | None:
-    """Look for one mentioned fact whose change makes another option the first that nothing forbids."""
+def _add_twin(universe: Universe, frame: Frame, plan: Plan, draft: Draft, turned: str) -> Pair:
+    """Turn one fact around; ``frame`` has the twin's key."""
     assert isinstance(draft.truth, TreatmentTruth)
     lettered = dict(draft.truth.candidates)
-    for name in rng.sample(plan.order, len(plan.order)):
-        was_true = name in plan.true
-        other = replace(
-            plan,
-            true=tuple(n for n in plan.order if (n in plan.true) != (n == name)),
-            false=tuple(n for n in plan.order if (n in plan.false) != (n == name)),
-        )
-        forbidden = find_forbidden(universe, frame.problem, find_holding(universe, frame.patient, other.true))
-        winner = next((drug for drug, reasons in forbidden.items() if not reasons), None)
-        if winner is None or winner == frame.key or winner not in frame.candidates:
-            continue
-        answer = next(key for key, drug in lettered.items() if drug == winner)
-        twin = _write(universe, replace(frame, key=winner), other, lettered, answer)
-        states = ("holds", "does not hold") if was_true else ("does not hold", "holds")
-        change, back = (f"{name}: {a} -> {b}" for a, b in (states, states[::-1]))
-        return Pair(draft=draft, twin=twin, change=change, back=back)
-    return None
+    other = replace(
+        plan,
+        true=tuple(n for n in plan.order if (n in plan.true) != (n == turned)),
+        false=tuple(n for n in plan.order if (n in plan.false) != (n == turned)),
+    )
+    answer = next(key for key, drug in lettered.items() if drug == frame.key)
+    twin = _write(universe, frame, other, lettered, answer)
+    states = ("holds", "does not hold") if turned in plan.true else ("does not hold", "holds")
+    change, back = (f"{turned}: {a} -> {b}" for a, b in (states, states[::-1]))
+    return Pair(draft=draft, twin=twin, change=change, back=back)
 
 
 def _write(universe: Universe, frame: Frame, plan: Plan, lettered: dict[str, str], answer: str) -> Draft:

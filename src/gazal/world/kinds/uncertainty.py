@@ -6,17 +6,27 @@ among them and the wrong ones are real mistakes (another base rate, the opposite
 treat, test further, or neither, by the thresholds in the question; the key is drawn evenly.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from random import Random
 
 from gazal.core.case import Tags
 from gazal.core.truth import Sex, UncertaintyTruth
 from gazal.world.draft import Difficulty, Draft, Pair, letter
-from gazal.world.knowledge import load_knowledge
+from gazal.world.kinds.decisions import (
+    ACTION_NAMES,
+    EASY_GAP,
+    GAP,
+    decide,
+    list_decidable,
+    list_hinges,
+    list_pretests,
+    list_turnable,
+    log_odds,
+    update,
+    write_share,
+)
 from gazal.world.posterior import find_band
 from gazal.world.records import AGE_BANDS, Test
 from gazal.world.text import Patient, pick, write_patient
@@ -47,12 +57,8 @@ THRESHOLDS = (
 ASK_POST = ("What is the probability of {condition} now?", "How probable is {condition} after this result?")
 ASK_DECISION = ("What follows?", "What should be done now?")
 ACTIONS = {"test": "Test further before deciding", "wait": "Neither treat nor test further"}
-ACTION_NAMES = ("treat", "test", "wait")
 GRID = (0.01, 0.02, 0.03, 0.05, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7)
 """Pre-test probabilities of the form ``post_test``."""
-GAP = 0.5
-"""Options, and thresholds against the post-test probability, lie at least this far apart in log-odds."""
-EASY_GAP = 0.9
 SLACK = 0.5
 """Standard deviation, in log-odds, that a stated confidence allows the given figures."""
 
@@ -110,7 +116,7 @@ def fill_frame(universe: Universe, rng: Random, frame: Frame, twins: bool) -> Pa
     if frame.form == "post_test":
         drawn = _draw_post_test(rng, test, gap)
     else:
-        drawn = _draw_decision(rng, frame.test, gap, twins)
+        drawn = (_draw_hinge if twins else _draw_decision)(rng, frame.test, gap)
     if drawn is None:
         return None
     pretest, other, positive = drawn
@@ -133,31 +139,6 @@ def fill_frame(universe: Universe, rng: Random, frame: Frame, twins: bool) -> Pa
     return Pair(draft=draft, twin=twin, change=change, back=back)
 
 
-def update(pretest: float, sensitivity: float, specificity: float, positive: bool) -> float:
-    """Post-test probability by Bayes' rule."""
-    if positive:
-        with_it, without = pretest * sensitivity, (1.0 - pretest) * (1.0 - specificity)
-    else:
-        with_it, without = pretest * (1.0 - sensitivity), (1.0 - pretest) * specificity
-    return with_it / (with_it + without)
-
-
-def log_odds(p: float) -> float:
-    """log(p / (1 - p)), in nats."""
-    return math.log(p / (1.0 - p))
-
-
-def write_share(p: float) -> str:
-    """Write a probability as a percentage: whole from 1 to 99 %, with one decimal outside."""
-    percent = 100.0 * p
-    return f"{percent:.0f}%" if 1.0 <= percent <= 99.0 else f"{percent:.1f}%"
-
-
-def decide(posttest: float, test_below: float, treat_above: float) -> str:
-    """``treat``, ``test`` or ``wait``."""
-    return "treat" if posttest >= treat_above else "wait" if posttest < test_below else "test"
-
-
 def _draw_post_test(rng: Random, test: Test, gap: float) -> tuple[float, float | None, bool] | None:
     for _ in range(60):
         pretest, other = rng.sample(GRID, 2)
@@ -176,53 +157,25 @@ def _four(test: Test, pretest: float, other: float) -> list[float]:
     ]
 
 
-@cache
-def list_decidable() -> tuple[str, ...]:
-    """Tests for which each of the three actions can be right."""
-    return tuple(
-        name
-        for name in load_knowledge().tests
-        if all(
-            any(list_pretests(name, r, action, EASY_GAP) for r in (True, False)) for action in ACTION_NAMES
-        )
-    )
-
-
-@cache
-def list_pretests(name: str, positive: bool, action: str, gap: float) -> tuple[float, ...]:
-    """Whole-percent pre-test probabilities that lead to an action, at least ``gap`` from both thresholds."""
-    test, fits = load_knowledge().tests[name], []
-    for percent in range(1, 91):
-        post = update(percent / 100, test.sensitivity, test.specificity, positive)
-        if decide(post, test.test_below, test.treat_above) == action and all(
-            abs(log_odds(post) - log_odds(limit)) >= gap for limit in (test.test_below, test.treat_above)
-        ):
-            fits.append(percent / 100)
-    return tuple(fits)
-
-
-def _draw_decision(rng: Random, name: str, gap: float, twins: bool) -> tuple[float, None, bool] | None:
+def _draw_decision(rng: Random, name: str, gap: float) -> tuple[float, None, bool] | None:
     """Draw the key evenly, then a result and a pre-test probability that lead to it."""
     action = pick(rng, ACTION_NAMES)
     ways = {result: list_pretests(name, result, action, gap) for result in (True, False)}
-    if twins:
-        ways = {
-            result: tuple(
-                p
-                for p in fits
-                if any(
-                    p in list_pretests(name, not result, other, gap)
-                    for other in ACTION_NAMES
-                    if other != action
-                )
-            )
-            for result, fits in ways.items()
-        }
     results = [result for result, fits in ways.items() if fits]
     if not results:
         return None
     positive = pick(rng, results)
     return pick(rng, ways[positive]), None, positive
+
+
+def _draw_hinge(rng: Random, name: str, gap: float) -> tuple[float, None, bool] | None:
+    """Draw key and twin's key evenly, then a pre-test probability at which the results lead to them."""
+    if name not in list_turnable(gap):
+        return None
+    action, other = rng.sample(ACTION_NAMES, 2)
+    ways = list_hinges(name, action, other, gap)
+    pretest, positive = pick(rng, ways)
+    return pretest, None, positive
 
 
 def _write(universe: Universe, frame: Frame, plan: Plan, positive: bool, order: Sequence[str]) -> Draft:

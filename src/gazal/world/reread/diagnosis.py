@@ -6,6 +6,7 @@ from gazal.core.case import Case
 from gazal.core.truth import DiagnosisTruth, Truth
 from gazal.errors import DataError
 from gazal.world.kinds import diagnosis
+from gazal.world.kinds.vignettes import MARGIN
 from gazal.world.knowledge import Knowledge
 from gazal.world.posterior import KEPT
 from gazal.world.records import AGE_BANDS
@@ -50,7 +51,7 @@ def reread_diagnosis(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
     candidates = read_options(case, {c.name: name for name, c in knowledge.conditions.items()})
     posterior = _enumerate(knowledge, patient, shown, denied)
     ranked = sorted(posterior, key=lambda name: -posterior[name])
-    if posterior[ranked[0]] < diagnosis.MARGIN * posterior[ranked[1]] * (1 - 1e-9):
+    if posterior[ranked[0]] < MARGIN * posterior[ranked[1]] * (1 - 1e-9):
         raise DataError(f"key: {ranked[0]} does not lead {ranked[1]} by the margin")
     truth = DiagnosisTruth(
         age=patient.age,

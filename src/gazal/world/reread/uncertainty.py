@@ -9,6 +9,7 @@ from gazal.core.case import Case
 from gazal.core.truth import Truth, UncertaintyTruth
 from gazal.errors import DataError
 from gazal.world.kinds import uncertainty
+from gazal.world.kinds.decisions import GAP, write_share
 from gazal.world.knowledge import Knowledge
 from gazal.world.records import Test
 from gazal.world.reread.words import (
@@ -119,7 +120,7 @@ def _read_actions(case: Case, test: Test) -> dict[str, str]:
 def _decide(test: Test, posttest: float) -> str:
     for limit in (test.test_below, test.treat_above):
         room = math.log(posttest / (1 - posttest)) - math.log(limit / (1 - limit))
-        if abs(room) < uncertainty.GAP - 1e-9:
+        if abs(room) < GAP - 1e-9:
             raise DataError(f"key: {posttest:.3f} is too close to the threshold {limit}")
     return "treat" if posttest >= test.treat_above else "test" if posttest >= test.test_below else "wait"
 
@@ -138,7 +139,7 @@ def _read_posts(case: Case, test: Test, words: Words) -> dict[str, str]:
                 ill, well = p * _chance(test, True, hit), (1 - p) * _chance(test, False, hit)
                 posts.append(ill / (ill + well))
         posts.sort()
-        if [uncertainty.write_share(p) for p in posts] == list(case.options.values()):
+        if [write_share(p) for p in posts] == list(case.options.values()):
             return dict(zip(case.options, (f"{p:.6f}" for p in posts), strict=True))
     raise DataError(f"option: {list(case.options.values())} do not follow from the figures in the text")
 
