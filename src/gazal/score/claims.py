@@ -17,7 +17,7 @@ from gazal.world.solve import name_frequency
 
 Claim = tuple[Support, str, str]
 """Support, what was claimed, and why it got that support."""
-_OPTION = re.compile(r"([^\n]{1,300}?) is option ([A-J])\b")
+_OPTION = re.compile(r"\bis option ([A-J])\b")
 _FREQUENCY = re.compile(r"would be (very common|common|uncommon|rare)\b")
 _EXCLUDES = re.compile(
     r"rules? it out|ruled out|contraindicat|must not|forbid|is not safe|\bavoid", re.IGNORECASE
@@ -70,8 +70,9 @@ def _claim_numbers(facts: Facts, step: str) -> Iterator[Claim]:
 
 
 def _claim_options(case: Case, step: str) -> Iterator[Claim]:
-    for text, letter in _OPTION.findall(step):
-        if letter in case.options and text.strip().lower().endswith(case.options[letter].lower()):
+    for found in _OPTION.finditer(step):
+        letter, before = found[1], step[: found.start()].rstrip().lower()
+        if letter in case.options and before.endswith(case.options[letter].lower()):
             yield "supported", f"option {letter}", "as listed"
         else:
             yield "contradicted", f"option {letter}", f"option {letter} is {case.options.get(letter)!r}"

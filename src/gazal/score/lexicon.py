@@ -24,22 +24,24 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Phrases by their first word."""
+    """Phrases by their words."""
 
-    by_first: Mapping[str, tuple[tuple[tuple[str, ...], str, bool], ...]]
-    """First word to (words, meaning, present), the longest first, meaningless ones last."""
+    phrases: Mapping[tuple[str, ...], tuple[str, bool]]
+    """Words to (meaning, present)."""
+    lengths: Mapping[str, tuple[int, ...]]
+    """First word to the lengths of the phrases that start with it, the longest first."""
 
 
 def build_lexicon(phrases: Iterable[tuple[str, str, bool]]) -> Lexicon:
     """Build a lexicon from (phrase, meaning, present); an empty meaning only shields words from others."""
-    table: dict[str, list[tuple[tuple[str, ...], str, bool]]] = {}
+    table: dict[tuple[str, ...], tuple[str, bool]] = {}
+    lengths: dict[str, set[int]] = {}
     for phrase, name, present in phrases:
         words = split_words(phrase)
-        if words:
-            table.setdefault(words[0], []).append((words, name, present))
-    return Lexicon(
-        {first: tuple(sorted(found, key=lambda e: (-len(e[0]), not e[1]))) for first, found in table.items()}
-    )
+        if words and not table.get(words, ("", True))[0]:
+            table[words] = (name, present)
+            lengths.setdefault(words[0], set()).add(len(words))
+    return Lexicon(table, {first: tuple(sorted(found, reverse=True)) for first, found in lengths.items()})
 
 
 def split_words(text: str) -> tuple[str, ...]:
@@ -51,13 +53,12 @@ def find_mentions(lexicon: Lexicon, text: str) -> list[Mention]:
     """Find the phrases of a lexicon in a text, from left to right, without overlaps."""
     words, mentions, at, last_end = split_words(text), [], 0, 0
     while at < len(words):
-        entry = next(
-            (e for e in lexicon.by_first.get(words[at], ()) if words[at : at + len(e[0])] == e[0]), None
-        )
-        if entry is None:
+        lengths = lexicon.lengths.get(words[at], ())
+        phrase = next((p for n in lengths if (p := words[at : at + n]) in lexicon.phrases), None)
+        if phrase is None:
             at += 1
             continue
-        phrase, name, present = entry
+        name, present = lexicon.phrases[phrase]
         before = words[max(last_end, at - _REACH) : at]
         if name:
             mentions.append(Mention(name, present and not _NEGATIONS.intersection(before), " ".join(phrase)))
