@@ -106,6 +106,8 @@ def compare_pharmacotherapy(root: Path) -> list[tuple[str, str, str]]:
 
 
 def main() -> None:
+    if len(sys.argv) < 2 and "GAZAL_DATA" not in os.environ:
+        sys.exit("agreement.py: pass the folder of kb_ddxplus and kb_pharmacotherapydb, or set GAZAL_DATA.")
     root = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ["GAZAL_DATA"])
     knowledge, links = load_knowledge(), compare_ddxplus(root)
     sources = Counter(

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from gazal.core.case import WORLD_KINDS, WorldKind
 from gazal.score.table import JUDGES
-from gazal.world.check import find_faults
+from gazal.world.faults import find_faults
 from gazal.world.generate import make_cases
 from gazal.world.knowledge import load_knowledge
 from gazal.world.solve import solve

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -74,7 +76,7 @@ def test_one_kind_split_difficulty_and_twins(tmp_path):
     assert gazal("cases", *words, "--out", out).returncode == 0
     cases = read_cases(out)
     assert Counter(case.kind for case in cases) == {"diagnosis": 6, "prognosis": 6}
-    assert {(case.split, case.tags.difficulty) for case in cases} == {("test", "hard")}
+    assert {(case.split, case.tags.difficulty) for case in cases[::2]} == {("test", "hard")}
     assert gazal("cases", "--check", out).returncode == 0
 
 
@@ -138,6 +140,7 @@ def test_show_walks_one_case(made):
     "words, parts",
     [
         (["--kind", "riddle", "--out", "x"], ["--kind 'riddle' is not a kind", "diagnosis, treatment"]),
+        (["--kind", "diagnoses", "--out", "x"], ["Did you mean 'diagnosis'?"]),
         (["--n", "-3", "--out", "x"], ["'--n'"]),
         (["--n", "0", "--out", "x"], ["'--n'"]),
         (["--n", "many", "--out", "x"], ["'--n'"]),
@@ -145,19 +148,31 @@ def test_show_walks_one_case(made):
         (["--n", "5"], ["--out FILE"]),
         (["--kind", "recall", "--twins", "--out", "x"], ["recall cases have no twins"]),
         (["--n", "2", "--out", "no/such/folder/x"], ["no/such/folder/x: cannot be written"]),
-        (["--n", "2", "--out", "x", "--solutions", "x"], ["--out and --solutions both name x"]),
+        (
+            ["--n", "2", "--out", "x", "--solutions", "x"],
+            ["--solutions names x, which is written for another option"],
+        ),
+        (["--n", "2", "--out", "x", "--solutions", "no/s.jsonl"], ["there is no folder no"]),
+        (
+            ["--n", "2", "--out", "x", "--solutions", "x.manifest.json"],
+            ["which is written for another option"],
+        ),
+        (["--n", "2", "--out", "/dev/null"], ["/dev/null: is no regular file"]),
+        (["--n", "2", "--out", "x", "--data", "."], ["--data does not apply to making cases"]),
+        (["--check", "none.jsonl", "--twins"], ["--twins does not apply to --check"]),
+        (["--suite", "pubmedqa", "--split", "train", "--out", "x"], ["--split does not apply to --suite"]),
         (["--check", "none.jsonl"], ["none.jsonl: no such file"]),
         (["--check", "empty.jsonl"], ["the file is empty"]),
         (["--check", "latin.jsonl"], ["latin.jsonl, line 1: byte", "not UTF-8"]),
         (["--check", "broken.jsonl"], ["broken.jsonl, line 2: not a JSON object"]),
         (["--check", "other.jsonl"], ["other.jsonl, line 1: not a case: "]),
-        (["--check", "broken.jsonl", "--out", "x"], ["--check reads a file and writes none"]),
+        (["--check", "broken.jsonl", "--out", "x"], ["--out does not apply to --check"]),
         (["--suite", "medqa", "--out", "x"], ["medqa"]),
         (["--suite", "medqa_4opt", "--out", "x"], ["GAZAL_DATA"]),
         (["--suite", "medqa_4opt", "--data", "nowhere", "--out", "x"], ["nowhere"]),
         (
             ["--suite", "medqa_4opt", "--kind", "recall", "--out", "x"],
-            ["--suite reads a public question set"],
+            ["--kind does not apply to --suite"],
         ),
     ],
 )
@@ -192,6 +207,58 @@ def test_a_suite_from_its_published_files(tmp_path, data):
     )
     assert done.returncode == 0 and "10 of 1,273 cases" in done.stdout
     fails(gazal("cases", "--check", tmp_path / "m.jsonl"), "line 1")
+
+
+def test_what_no_terminal_can_show_does_no_harm(tmp_path, made):
+    lines = (made / "cases.jsonl").read_text().splitlines()
+    case = json.loads(lines[0])
+    rows = [
+        {"case_id": case["id"], "text": "<think>Step 1: \ud800 odd\nStep 2: x</think>", "model": "\ud800"}
+    ]
+    (tmp_path / "r.jsonl").write_text(json.dumps(rows[0]))
+    done = gazal("show", case["id"], "--cases", made / "cases.jsonl", "--replies", tmp_path / "r.jsonl")
+    assert done.returncode == 0 and "\\ud800" in done.stdout
+    (tmp_path / "c.jsonl").write_text(json.dumps({**case, "id": "world/train/\ud800", "answer": ["A"]}))
+    done = gazal("cases", "--check", tmp_path / "c.jsonl")
+    assert done.returncode == 1 and "record: " in done.stdout
+
+
+def test_a_case_that_does_not_hold_is_neither_scored_nor_solved(tmp_path, made):
+    lines = (made / "cases.jsonl").read_text().splitlines()
+    case = json.loads(lines[1])
+    case["truth"]["facts"] = {"zzz": "something"}
+    path = tmp_path / "bad.jsonl"
+    path.write_text(json.dumps(case))
+    fails(
+        gazal("score", "--cases", path, "--replies", made / "replies.jsonl"),
+        "does not hold: truth: facts of zzz",
+    )
+    done = gazal("show", case["id"], "--cases", path)
+    assert (
+        done.returncode == 1 and "check: truth: facts of zzz" in done.stdout and "reply of" not in done.stdout
+    )
+
+
+def test_a_killed_run_leaves_nothing_half_written(tmp_path):
+    command = [str(GAZAL), "cases", "--n", "100000", "--out", str(tmp_path / "c.jsonl")]
+    for number in (signal.SIGTERM, signal.SIGINT):
+        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not any(tmp_path.iterdir()) and run.poll() is None:
+            time.sleep(0.05)
+        run.send_signal(number)
+        assert run.wait(30) != 0
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_prompts_say_what_to_ask_and_which_format_to_keep(tmp_path):
+    words = ("--n", 5, "--out", tmp_path / "c.jsonl", "--prompts", tmp_path / "p.jsonl")
+    assert "5 prompts" in gazal("cases", *words).stdout
+    rows = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text().splitlines()]
+    for row, case in zip(rows, read_cases(tmp_path / "c.jsonl"), strict=True):
+        assert row["case_id"] == case.id and row["prompt"].startswith(case.question)
+        assert all(
+            word in row["prompt"] for word in ("<think>", "Step 1:", "\\boxed{", "Cannot be determined")
+        )
 
 
 def test_version():

@@ -95,6 +95,12 @@ def test_no_trick_beats_an_honest_reply(judge, gold):
 
 
 @pytest.mark.parametrize("judge", JUDGES.values(), ids=JUDGES)
+def test_what_the_engine_did_not_deliver_is_unscored(judge):
+    score = judge(WORLD[0], reply(solve(WORLD[0]).text, WORLD[0], "error"))
+    assert (score.value, score.why) == (None, "engine_error")
+
+
+@pytest.mark.parametrize("judge", JUDGES.values(), ids=JUDGES)
 def test_random_bytes_do_no_harm(judge):
     rng = random.Random(0)
     pieces = [

@@ -3,16 +3,24 @@
 import copy
 import json
 import random
+import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from gazal.core.case import WORLD_KINDS, hash_content
-from gazal.core.store import parse_case, write_cases
+from gazal.core.store import parse_case, read_objects, write_cases
 from gazal.errors import DataError
-from gazal.world.check import check_file, find_faults
+from gazal.world.check import check_lines, find_change
+from gazal.world.faults import find_faults
 from gazal.world.generate import make_cases
 from gazal.world.knowledge import load_knowledge
+
+
+def check_file(path):
+    return check_lines(path, read_objects(path))
+
 
 PHRASES = {}
 for record in (*load_knowledge().findings.values(), *load_knowledge().modifiers.values()):
@@ -90,7 +98,52 @@ def drop_truth(rng, case):
     del node[path[-1]]
 
 
+def retype_truth(rng, case):
+    """The same value in another type."""
+    path, value = rng.choice([(p, v) for p, v in leaves(case["truth"]) if isinstance(v, int | float)])
+    node = case["truth"]
+    for key in path[:-1]:
+        node = node[key]
+    node[path[-1]] = str(value) if rng.random() < 0.5 or isinstance(value, float) else float(value)
+
+
+def add_to_truth(rng, case):
+    node = rng.choice([v for v in case["truth"].values() if isinstance(v, dict)])
+    node["zzz"] = next(iter(node.values()), "zzz")
+
+
+def add_context(rng, case):
+    case["context"] = "The patient is pregnant and allergic to penicillin."
+
+
+def change_tag(rng, case):
+    name = rng.choice(["specialty", "age_band", "sex", "topic"])
+    case["tags"][name] = "male" if case["tags"]["sex"] == "female" else "female" if name == "sex" else "other"
+
+
+def drop_difficulty(rng, case):
+    case["tags"]["difficulty"] = None
+
+
+def drop_option(rng, case):
+    last = max(case["options"])
+    if last == case["answer"]:
+        raise ValueError
+    del case["options"][last]
+
+
+def stretch_text(rng, case):
+    case["question"] = case["question"].replace(". ", rng.choice([".  ", ".\n", ". \t"]), 1)
+
+
 CORRUPTIONS = (
+    retype_truth,
+    add_to_truth,
+    add_context,
+    change_tag,
+    drop_difficulty,
+    drop_option,
+    stretch_text,
     change_key,
     negate_finding,
     remove_finding,
@@ -166,6 +219,39 @@ def test_a_file_names_the_lines_and_a_twin_that_lost_its_partner(tmp_path):
     path.write_text("\n".join([*lines[:2], json.dumps(third), *lines[3:-1]]))
     found = {(fault.line, fault.what.split(":")[0]) for fault in check_file(path).faults}
     assert found == {(3, "key"), (len(lines) - 1, "twin")}
+
+
+def test_twins_must_point_at_each_other_and_differ_in_one_thing(tmp_path):
+    path = tmp_path / "cases.jsonl"
+    for kind in ("diagnosis", "treatment", "uncertainty", "prognosis"):
+        write_cases(path, make_cases([kind], n=12, seed=4, twins=True))
+        cases = [json.loads(line) for line in path.read_text().splitlines()]
+        lonely = copy.deepcopy(cases)
+        lonely[1]["truth"]["twin"] = None
+        crossed = copy.deepcopy(cases)
+        crossed[0]["truth"]["twin"]["id"] = cases[3]["id"]
+        for broken, word in ((lonely, "it names None"), (crossed, "names it, but it names")):
+            path.write_text("".join(json.dumps(case) + "\n" for case in broken))
+            assert any(word in fault.what for fault in check_file(path).faults), (kind, word)
+
+
+def test_twins_that_differ_in_age_as_well_are_no_twins(originals):
+    truth = parse_case(originals["diagnosis"][0], "here").truth
+    name = next(iter(truth.shown))
+    turned = replace(
+        truth, shown={n: p for n, p in truth.shown.items() if n != name}, denied={**truth.denied, name: "x"}
+    )
+    assert find_change(truth, turned) == f"{name}: shown -> denied"
+    assert find_change(truth, replace(turned, age=truth.age + 1)) is None
+    assert find_change(truth, truth) is None
+
+
+def test_a_huge_question_is_named_at_once(originals):
+    case = copy.deepcopy(originals["uncertainty"][0])
+    case["question"] += " The x is y% sensitive with a specificity of z%" * 2000
+    start = time.perf_counter()
+    assert any("characters are more than" in fault for fault in find_faults(parse_case(case, "here")))
+    assert time.perf_counter() - start < 2.0
 
 
 def test_a_wrong_tag_or_split_is_named(originals):

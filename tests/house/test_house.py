@@ -41,7 +41,7 @@ def imports_of(path: Path) -> list[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            names.append(node.module or "")
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
     return names
@@ -54,6 +54,8 @@ def find_upward(room: str, imported: list[str]) -> list[str]:
         if not name.startswith("gazal."):
             continue
         other = name.split(".")[1]
+        if other == "__version__":
+            continue
         if other != room and FLOORS[other] >= FLOORS[room]:
             wrong.append(name)
     return wrong
@@ -89,7 +91,8 @@ def test_nothing_grows_too_large(path):
         length = body[-1].end_lineno - body[0].lineno + 1 if body else 0  # pyright: ignore[reportOptionalOperand]
         assert length <= MOST_BODY, f"{node.name}: {length} lines"
         if room_of(path) != "cli":  # A verb has one parameter per option.
-            assert len(node.args.args) <= MOST_PARAMETERS, f"{node.name}: too many parameters"
+            n = len(node.args.posonlyargs) + len(node.args.args) + len(node.args.kwonlyargs)
+            assert n <= MOST_PARAMETERS, f"{node.name}: too many parameters"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["cases", "--help"], ["score", "--help"], ["show", "--help"]])

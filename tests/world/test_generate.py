@@ -11,7 +11,7 @@ from gazal.world.check import find_change
 from gazal.world.draft import find_split
 from gazal.world.generate import make_cases
 from gazal.world.kinds.decisions import decide
-from gazal.world.kinds.vignettes import DIALS
+from gazal.world.kinds.vignettes import DIALS, MARGIN
 from gazal.world.signature import sign_case
 from gazal.world.universe import build_universe
 
@@ -40,6 +40,17 @@ def test_splits_never_share_a_case_and_no_case_comes_twice(kind):
     assert len(set(one)) == 400
 
 
+def test_no_split_asks_recall_for_a_fact_of_another():
+    asked = {
+        split: {
+            (t.relation, t.subject) for t in (c.truth for c in make_cases(["recall"], n=800, split=split))
+        }
+        for split in ("train", "validation", "test")
+    }
+    assert len(asked["test"]) > 30
+    assert asked["test"].isdisjoint(asked["train"]) and asked["validation"].isdisjoint(asked["train"])
+
+
 def test_about_a_tenth_each_is_test_and_validation():
     counts = Counter(find_split(f"signature {n}") for n in range(20000))
     assert 0.08 < counts["test"] / 20000 < 0.12 and 0.08 < counts["validation"] / 20000 < 0.12
@@ -53,7 +64,7 @@ def test_the_dial_of_diagnosis_holds(difficulty):
         ranked = sorted(case.truth.posterior.values(), reverse=True)
         best = case.truth.posterior[case.truth.candidates[case.answer]]
         assert best == ranked[0]
-        assert dial.least - 1e-6 <= best <= dial.most and best >= dial.margin * ranked[1] - 1e-5
+        assert dial.least - 1e-6 <= best < dial.most and best >= MARGIN * ranked[1] - 1e-5
         assert dial.shown[0] - 1 <= len(case.truth.shown) <= dial.shown[1]
         column = universe.likelihoods.column
         mentioned = [column[name] for name in (*case.truth.shown, *case.truth.denied)]

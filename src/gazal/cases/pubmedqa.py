@@ -17,6 +17,9 @@ ROWS, TRUTH = "ori_pqal.json", "test_ground_truth.json"
 OPTIONS = {"A": "yes", "B": "no", "C": "maybe"}
 _LETTER = {text: letter for letter, text in OPTIONS.items()}
 
+_UNLISTED = object()
+"""Stands for the key of a row that the test set does not list."""
+
 
 def read_pubmedqa(folder: Path, *, source: str, test: bool) -> list[Case]:
     """Read the test half, or the other half, in the order of ``ori_pqal.json``.
@@ -38,7 +41,7 @@ def read_pubmedqa(folder: Path, *, source: str, test: bool) -> list[Case]:
     cases: list[Case] = []
     for pmid, row in rows.items():
         with at(f"{folder / ROWS}, id {pmid}"):
-            key = _read_key(row, truth.get(pmid))
+            key = _read_key(row, truth.get(pmid, _UNLISTED))
             if (pmid in truth) == test:
                 cases.append(_make_case(f"{source}/{pmid}", row, key))
     return cases
@@ -51,7 +54,7 @@ def _read_key(row: object, listed: object) -> str:
     decision = take(row, "final_decision", str)
     if decision not in _LETTER:
         raise DataError(f"final_decision is {decision!r}; it must be yes, no or maybe.")
-    if listed is not None and listed != decision:
+    if listed is not _UNLISTED and listed != decision:
         raise DataError(
             f"final_decision is {decision!r}, but {TRUTH} says {listed!r}. Fetch both files again."
         )

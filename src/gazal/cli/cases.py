@@ -1,5 +1,6 @@
 """``gazal cases``: make cases of the clinical world, read a public question set, or check a file."""
 
+import difflib
 import json
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ Difficulty = Literal["easy", "medium", "hard", "mixed"]
 
 
 def cases(
+    ctx: typer.Context,
     kind: Annotated[
         list[str] | None, typer.Option(help="Kind of case; repeat for several. Default: all five in turn.")
     ] = None,
@@ -34,6 +36,9 @@ def cases(
         ),
     ] = False,
     solutions: Annotated[Path | None, typer.Option(help="Write worked solutions there, as replies.")] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="Write what to ask a model there, one prompt a line.")
+    ] = None,
     suite: Annotated[
         str | None, typer.Option(help="Read a public question set instead, such as medqa_4opt.")
     ] = None,
@@ -47,35 +52,60 @@ def cases(
     as_json: Annotated[bool, typer.Option("--json", help="With --check: print JSON.")] = False,
 ) -> None:
     """Make cases whose answers are provably right, read public question sets, or check a file of cases."""
+    mode = "--check" if check else "--suite" if suite else "making cases"
+    _refuse_idle(ctx, mode)
     if check is not None:
-        if out or suite or solutions:
-            raise ConfigError(
-                "--check reads a file and writes none: leave out --out, --suite and --solutions."
-            )
         _check(check, as_json)
         return
     if out is None:
         raise ConfigError("say where to write with --out FILE, or check a file with --check FILE.")
+    _check_beside({"--solutions": solutions, "--prompts": prompts}, out)
     if suite is not None:
-        if kind or twins or solutions:
+        read = _read_suite(suite, data, n, out)
+    else:
+        settings = {"seed": seed, "split": split, "difficulty": difficulty, "twins": twins}
+        read = _make(_read_kinds(kind or []), n or 100, settings, solutions, out)
+    if prompts is not None:
+        _write_prompts(prompts, read)
+
+
+APPLY = {
+    "--check": {"check", "as_json"},
+    "--suite": {"suite", "data", "n", "out", "prompts"},
+    "making cases": {"kind", "n", "seed", "split", "difficulty", "twins", "solutions", "prompts", "out"},
+}
+"""What one runs for to the options that bear on it."""
+
+
+def _refuse_idle(ctx: typer.Context, mode: str) -> None:
+    """An option that would be passed over in silence is a misunderstanding."""
+    for name in ctx.params:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in APPLY[mode]:
+            option = "--json" if name == "as_json" else f"--{name}"
+            raise ConfigError(f"{option} does not apply to {mode}: leave it out.")
+
+
+def _check_beside(files: dict[str, Path | None], out: Path) -> None:
+    """Refuse files that could not be written, or that would overwrite each other, before any work is done."""
+    from gazal.core.manifest import name_manifest
+
+    taken = {out.resolve(), name_manifest(out).resolve()}
+    for option, path in files.items():
+        if path is None:
+            continue
+        if path.resolve() in taken:
             raise ConfigError(
-                "--suite reads a public question set: --kind, --twins and --solutions do not apply to it."
+                f"{option} names {path}, which is written for another option. Name another file."
             )
-        _read_suite(suite, data, n, out)
-        return
-    _make(_read_kinds(kind or []), n or 100, seed, split, difficulty, twins, solutions, out)
+        if not path.parent.is_dir():
+            raise ConfigError(f"{option} {path}: there is no folder {path.parent}. Make it first.")
+        taken.add(path.resolve())
 
 
 def _make(
-    kinds: list["WorldKind"],
-    n: int,
-    seed: int,
-    split: Split,
-    difficulty: Difficulty,
-    twins: bool,
-    solutions: Path | None,
-    out: Path,
-) -> None:
+    kinds: list["WorldKind"], n: int, settings: dict[str, Any], solutions: Path | None, out: Path
+) -> list["Case"]:
     from gazal.cli.say import show_progress
     from gazal.core.manifest import write_manifest
     from gazal.core.store import write_cases, write_traces
@@ -83,27 +113,31 @@ def _make(
     from gazal.world.knowledge import load_knowledge
     from gazal.world.solve import solve
 
-    if twins and set(kinds) == {"recall"}:
+    if settings["twins"] and set(kinds) == {"recall"}:
         raise ConfigError("recall cases have no twins: leave out --twins or add another --kind.")
-    if solutions is not None and solutions.resolve() == out.resolve():
-        raise ConfigError(f"--out and --solutions both name {out}. Give them different files.")
-    settings: dict[str, Any] = {
-        "seed": seed,
-        "split": split,
-        "difficulty": difficulty,
-        "twins": twins,
-    }
     start, made = time.monotonic(), []
-    stream = show_progress(make_cases(kinds, n=n, **settings), n * (1 + twins), "cases")  # pyright: ignore[reportArgumentType]
+    stream = show_progress(make_cases(kinds, n=n, **settings), n * (1 + settings["twins"]), "cases")
     write_cases(out, _keep(stream, made))
     if solutions is not None:
         write_traces(solutions, (solve(case) for case in made))
     counts = Counter(case.kind for case in made)
-    settings = {"kinds": kinds, "n": n, **settings, "knowledge": load_knowledge().version}
-    write_manifest(out, "cases", settings, counts, time.monotonic() - start)
+    made_by = {"kinds": kinds, "n": n, **settings, "knowledge": load_knowledge().version}
+    write_manifest(out, "cases", made_by, counts, time.monotonic() - start)
     summary = ", ".join(f"{count} {kind}" for kind, count in counts.items())
     also = f"; worked solutions in {solutions}" if solutions else ""
     typer.echo(f"{out}: {len(made)} cases ({summary}){also}")
+    return made
+
+
+def _write_prompts(path: Path, cases: list["Case"]) -> None:
+    from gazal.core.chat import hash_prompt, write_prompt
+    from gazal.core.store import write_lines
+
+    def dump(case: "Case") -> bytes:
+        prompt = write_prompt(case)
+        return json.dumps({"case_id": case.id, "prompt": prompt, "prompt_hash": hash_prompt(prompt)}).encode()
+
+    typer.echo(f"{path}: {write_lines(path, cases, dump)} prompts")
 
 
 def _read_kinds(names: list[str]) -> list["WorldKind"]:
@@ -111,8 +145,11 @@ def _read_kinds(names: list[str]) -> list["WorldKind"]:
 
     for name in names:
         if name not in WORLD_KINDS:
+            near = difflib.get_close_matches(name, WORLD_KINDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            known = ", ".join(WORLD_KINDS)
             raise ConfigError(
-                f"--kind {name!r} is not a kind of world case. Choose from {', '.join(WORLD_KINDS)}."
+                f"--kind {name!r} is not a kind of case.{hint} Repeat --kind for several of: {known}."
             )
     return [kind for kind in WORLD_KINDS if kind in names] or list(WORLD_KINDS)
 
@@ -123,7 +160,7 @@ def _keep(stream: Iterator["Case"], made: list["Case"]) -> Iterator["Case"]:
         yield case
 
 
-def _read_suite(name: str, data: Path | None, limit: int | None, out: Path) -> None:
+def _read_suite(name: str, data: Path | None, limit: int | None, out: Path) -> list["Case"]:
     from gazal.cases.table import SUITES, load_suite
     from gazal.core.manifest import write_manifest
     from gazal.core.store import write_cases
@@ -142,6 +179,7 @@ def _read_suite(name: str, data: Path | None, limit: int | None, out: Path) -> N
     )
     share = "" if len(read) == suite.n else f" of {suite.n:,}"
     typer.echo(f"{out}: {len(read):,}{share} cases of {name} ({suite.licence}, for {suite.use})")
+    return read
 
 
 def _check(path: Path, as_json: bool) -> None:

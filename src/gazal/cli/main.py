@@ -1,5 +1,7 @@
 """``gazal``: every verb, and what happens when one fails."""
 
+import io
+import signal
 import sys
 from typing import Annotated
 
@@ -41,6 +43,10 @@ def options(
 
 def main() -> None:
     """Run a verb. Exit status: 0 done; 1 nothing to show or faults found; 2 wrong use or unreadable input."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # Replies may hold what no terminal can show.
+            stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # So that half-written files go.
     try:
         app()
     except GazalError as error:

@@ -24,8 +24,10 @@ def score(
     from gazal.cli.say import show_progress
     from gazal.core.store import read_cases, read_traces
     from gazal.score.tally import judge_all, tally_kinds
+    from gazal.world.faults import refuse_faulty
 
     known, traces = read_cases(cases), read_traces(replies)
+    refuse_faulty(known)
     judged = judge_all(known, show_progress(traces, len(traces), "replies"))
     tallies = tally_kinds(judged)
     without = len(known) - len({trace.case_id for trace in traces})
@@ -38,11 +40,14 @@ def score(
         }
         typer.echo(json.dumps(record, indent=2))
         return
+    if without:
+        typer.echo(f"{without} of {len(known)} cases have no reply and are not counted:")
     _print_table(tallies)
+    if any(tally.floor is not None for tally in tallies.values()):
+        typer.echo("floor: accuracy of a classifier that sees only the options of cases without twins")
+    typer.echo("reasons over all replies:")
     for judge, counts in list(tallies.values())[-1].reasons.items():
         typer.echo(f"{judge}: {', '.join(f'{why} {n}' for why, n in counts.items())}")
-    if without:
-        typer.echo(f"{without} of {len(known)} cases have no reply and are not counted.")
 
 
 def _describe(verdict: "Verdict") -> dict[str, Any]:
@@ -53,28 +58,27 @@ def _describe(verdict: "Verdict") -> dict[str, Any]:
     }
 
 
+COLUMNS = ("n", "right", "accuracy", "95 %", "floor", "format", "abstained", "unparsed", "cut off", "failed")
+
+
 def _print_table(tallies: Mapping[str, "Tally"]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for name in (
-        "kind",
-        "n",
-        "right",
-        "accuracy",
-        "95 %",
-        "floor",
-        "format",
-        "abstained",
-        "unparsed",
-        "cut off",
-        "steps supported",
-    ):
-        table.add_column(name, justify="left" if name == "kind" else "right")
+    table.add_column("kind")
+    for name in (*COLUMNS, "steps supported"):
+        table.add_column(name, justify="right")
     for kind, tally in tallies.items():
         low, high = tally.ci95
-        shares = (tally.format_ok, tally.abstained, tally.unparsed, tally.truncated, tally.steps_supported)
+        shares = (
+            tally.format_ok,
+            tally.abstained,
+            tally.unparsed,
+            tally.truncated,
+            tally.failed,
+            tally.steps_supported,
+        )
         table.add_row(
             kind,
             str(tally.n),
@@ -85,5 +89,3 @@ def _print_table(tallies: Mapping[str, "Tally"]) -> None:
             *("" if share is None else f"{share:.3f}" for share in shares),
         )
     Console(width=None if Console().is_terminal else 120).print(table)
-    if any(tally.floor is not None for tally in tallies.values()):
-        typer.echo("floor: accuracy of a classifier that sees only the options")

@@ -21,7 +21,7 @@ def show(
 ) -> None:
     """Show a case: question, truth, check, solution and replies, each step marked + (supported), x or ?."""
     from gazal.core.store import read_cases, read_traces
-    from gazal.world.check import find_faults
+    from gazal.world.faults import find_faults
     from gazal.world.solve import solve
 
     case = _find(read_cases(cases), case_id, cases)
@@ -38,6 +38,8 @@ def show(
             "\ncheck: "
             + ("; ".join(faults) if faults else f"read back from the text, the key is {case.answer}")
         )
+        if faults:
+            raise typer.Exit(1)  # What rests on a wrong truth would only mislead.
         _show_trace(case, solve(case))
     for trace in read_traces(replies) if replies else []:
         if trace.case_id == case.id:
@@ -87,6 +89,8 @@ def _show_trace(case: "Case", trace: "Trace") -> None:
     for number, (step, found) in enumerate(zip(trace.steps, steps, strict=True), 1):
         mark, why = (MARKS[found.support], f"  [{found.why}]") if found else (" ", "")
         typer.echo(f"  {mark} Step {number}: {step}{why}")
+    if not trace.steps:
+        typer.echo(f"  {trace.text[:2000]}")
     typer.echo(f"  answer {trace.answer}, confidence {trace.confidence}")
     for name, score in scores.items():
         value = "unscored" if score.value is None else f"{score.value:+.2f}"

@@ -1,6 +1,8 @@
 """A Case: one question whose right answer is known."""
 
 import hashlib
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, get_args
@@ -82,9 +84,19 @@ class Case:
                 f"case {self.id}: answer {self.answer!r} is not one of its options {letters}. "
                 "Map the source's label to a letter before building a Case."
             )
+        if self.tolerance is not None:
+            self._check_number()
         if self.truth is not None and self.truth.kind != self.kind:
             raise DataError(
                 f"case {self.id}: kind is {self.kind!r} but its truth is of kind {self.truth.kind!r}."
+            )
+
+    def _check_number(self) -> None:
+        if not (math.isfinite(self.tolerance or 0.0) and (self.tolerance or 0.0) >= 0.0):
+            raise DataError(f"case {self.id}: tolerance is {self.tolerance}; it must be a number from 0 up.")
+        if not re.fullmatch(r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?", self.answer):
+            raise DataError(
+                f"case {self.id}: with a tolerance the answer must be a number; it is {self.answer!r}."
             )
 
     @property

@@ -23,7 +23,8 @@ OPEN, CLOSE, HEADING, BOX = "<think>", "</think>", "## Clinical Assessment", r"\
 ABSTENTION = "Cannot be determined"
 INSTRUCTION = (
     "Think step by step between <think> and </think>, one line per step (Step 1: ...). "
-    r"Then give a clinical assessment and one final answer as **Answer:** \boxed{}."
+    "Then write ## Clinical Assessment with a short assessment below it, and last "
+    r"**Answer:** \boxed{...} with %s in the box, or Cannot be determined."
 )
 _STEP = re.compile(r"^[ \t]*Step (\d{1,4}):[ \t]*", re.MULTILINE)
 _BRACE = re.compile(r"\\boxed\{|[{}]")
@@ -57,7 +58,7 @@ def write_prompt(case: Case) -> str:
     """What a model is asked: context, question, lettered options, and the format of the reply."""
     options = "\n".join(f"{letter}. {text}" for letter, text in case.options.items())
     what = "the letter of your choice" if case.options else "your answer"
-    parts = (case.context, case.question, options, f"{INSTRUCTION} Put {what} in the box.")
+    parts = (case.context, case.question, options, INSTRUCTION % what)
     return "\n\n".join(part for part in parts if part)
 
 

@@ -7,12 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from gazal import __version__
+from gazal.core.store import write_lines
 
 
 def hash_file(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def name_manifest(path: Path) -> Path:
+    """Where the manifest of a file stands."""
+    return path.with_name(f"{path.name}.manifest.json")
 
 
 def write_manifest(
@@ -27,7 +33,7 @@ def write_manifest(
         counts: What went in and came out.
         seconds: How long it took.
     """
-    target = path.with_name(f"{path.name}.manifest.json")
+    target = name_manifest(path)
     record = {
         "stage": stage,
         "gazal": __version__,
@@ -36,5 +42,5 @@ def write_manifest(
         "counts": dict(counts),
         "seconds": round(seconds, 3),
     }
-    target.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_lines(target, [record], lambda whole: json.dumps(whole, indent=2).encode())
     return target

@@ -93,7 +93,8 @@ def parse_case(value: dict[str, Any], where: str) -> Case:
         DataError: With ``where``, the field and what is wrong with it.
     """
     try:
-        return _CASE.validate_python(value)
+        # As JSON and strict: "47", 47.0 or 1 for true are not what a case says; lists stand for tuples.
+        return _CASE.validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         raise DataError(f"{where}: {explain(error)}") from None
 
@@ -129,7 +130,7 @@ def read_traces(path: Path) -> list[Trace]:
 
 def write_cases(path: Path, cases: Iterable[Case]) -> int:
     """Write ``cases.jsonl``; returns how many. Nothing appears under ``path`` until all are written."""
-    return write_lines(path, cases, lambda case: _CASE.dump_json(case, exclude_defaults=False))
+    return write_lines(path, cases, lambda case: _CASE.dump_json(case))
 
 
 def write_traces(path: Path, traces: Iterable[Trace]) -> int:
@@ -148,6 +149,8 @@ def write_lines(path: Path, records: Iterable[T], dump: Callable[[T], bytes]) ->
         DataError: If the folder is missing or the disk is full. What stood under ``path`` stays as it was.
     """
     n, temporary = 0, None
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: is no regular file. Name a file to write.")
     try:
         with tempfile.NamedTemporaryFile(
             "wb", dir=path.parent, prefix=f".{path.name}.", delete=False

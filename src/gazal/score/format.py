@@ -19,8 +19,10 @@ def judge_format(case: Case, trace: Trace) -> Score:
     """Score the share of format rules kept, from -1.0 (none) to 1.0 (all).
 
     Returns:
-        1.0 ``well_formed``; else less than 1.0 with the first rule that was broken.
+        1.0 ``well_formed``; else less than 1.0 with the first rule that was broken; None ``engine_error``.
     """
+    if trace.stop == "error":
+        return Score(value=None, why="engine_error")
     rules = _apply_rules(trace)
     broken = [name for name, kept in rules.items() if not kept]
     value = 1.0 - 2.0 * len(broken) / len(rules)

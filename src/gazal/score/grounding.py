@@ -16,12 +16,13 @@ def judge_grounding(case: Case, trace: Trace) -> Score:
     """Score the steps of a reply to a world case.
 
     Returns:
-        F1 of the claims that hold (precision) and the facts cited (recall), minus the share of claims that
+        F1 of the claims that hold (precision) and the facts cited (recall), minus the share of steps that
         are contradicted: 1.0 ``grounded`` at best. Below it ``contradicted``, ``invented`` or
-        ``incomplete``; -1.0 ``no_steps`` or ``no_claims``; None ``no_truth`` for cases without truth.
+        ``incomplete``; -1.0 ``no_steps`` or ``no_claims``; None ``no_truth`` for cases without truth, or
+        ``engine_error``.
     """
-    if case.truth is None:
-        return Score(value=None, why="no_truth")
+    if case.truth is None or trace.stop == "error":
+        return Score(value=None, why="no_truth" if case.truth is None else "engine_error")
     steps = trace.steps
     if not steps:
         return Score(value=-1.0, why="no_steps")
@@ -36,6 +37,7 @@ def judge_grounding(case: Case, trace: Trace) -> Score:
         for support in ("supported", "contradicted", "unknown")
     }
     precision, recall = n["supported"] / len(flat), _recall(facts, flat, steps)
+    contradicted = sum(score.support == "contradicted" for score in scores) / len(scores)
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
     why = (
         "contradicted"
@@ -46,7 +48,7 @@ def judge_grounding(case: Case, trace: Trace) -> Score:
         if recall == 1.0
         else "incomplete"
     )
-    return Score(value=max(-1.0, f1 - n["contradicted"] / len(flat)), why=why, steps=scores)
+    return Score(value=max(-1.0, f1 - contradicted), why=why, steps=scores)
 
 
 def _recall(facts: Facts, claims: list[Claim], steps: tuple[str, ...]) -> float:

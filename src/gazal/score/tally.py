@@ -31,6 +31,8 @@ class Tally:
     abstained: float
     unparsed: float
     truncated: float
+    failed: float
+    """Share of replies that the engine did not deliver; they count as not right."""
     format_ok: float
     """Share of replies with every rule of the format kept."""
     steps_supported: float | None
@@ -89,6 +91,7 @@ def tally(verdicts: Sequence[Verdict], floor: float | None) -> Tally:
         abstained=answers["abstained"] / n,
         unparsed=sum(answers[why] for why in UNPARSED) / n,
         truncated=answers["truncated"] / n,
+        failed=answers["engine_error"] / n,
         format_ok=reasons["format"]["well_formed"] / n,
         steps_supported=steps.count("supported") / len(steps) if steps else None,
         reasons={judge: dict(counts.most_common()) for judge, counts in reasons.items()},

@@ -8,10 +8,12 @@ Shapes: C conditions, F findings.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gazal.core.truth import Sex
 from gazal.errors import DataError
 from gazal.world.knowledge import Knowledge
 from gazal.world.records import AGE_BANDS, Band
@@ -35,7 +37,7 @@ class Likelihoods:
     """log P(finding present | condition)."""
     denied_FC: Floats
     """log P(finding absent | condition)."""
-    prior_C: Mapping[tuple[str, str], Floats]
+    prior_C: Mapping[tuple[Band, Sex], Floats]
     """(age band, sex) to log P(condition, band, sex) up to a constant; -inf where it cannot be."""
 
 
@@ -57,7 +59,7 @@ def build_likelihoods(knowledge: Knowledge) -> Likelihoods:
     p_FC = np.array([[knowledge.likelihood(f, c) for c in conditions] for f in findings])
     prior_C = {}
     for band in AGE_BANDS:
-        for sex in ("female", "male"):
+        for sex in get_args(Sex):
             weights = [_prior(knowledge, name, band, sex) for name in conditions]
             with np.errstate(divide="ignore"):
                 prior_C[band, sex] = np.log(np.array(weights))

@@ -26,5 +26,5 @@ def sign_case(truth: Truth) -> Split:
         case PrognosisTruth():
             signature = prognosis.sign(truth.score, Patient(truth.age, truth.sex))
         case RecallTruth():
-            signature = recall.sign(truth.relation, tuple(truth.candidates.values()))
+            signature = recall.sign(truth.relation, truth.subject)
     return find_split(signature)

@@ -22,6 +22,8 @@ from gazal.world.text import Patient, write_list
 
 FREQUENCIES = ((0.75, "very common"), (0.4, "common"), (0.1, "uncommon"), (0.0, "rare"))
 """Lowest probability to word."""
+TELLING = 0.8
+"""A finding speaks for one condition against another when it is at most this much as probable there."""
 MODEL = "world"
 
 
@@ -83,10 +85,10 @@ def _solve_diagnosis(knowledge: Knowledge, case: Case, truth: DiagnosisTruth) ->
     best = knowledge.conditions[key].name
     for letter, other in truth.candidates.items():
         if other != key:
-            names = _most_telling(knowledge, truth, [other], key)[:2]
+            names = _most_telling(knowledge, truth, [other], key, 2)
             words = [f"{mentioned[n]} would be {_frequency(knowledge, truth, n, other)}" for n in names]
             steps.append(f"Against {letter}, {knowledge.conditions[other].name}: {write_list(words)}.")
-    names = _most_telling(knowledge, truth, truth.candidates.values(), key)[:3]
+    names = _most_telling(knowledge, truth, truth.candidates.values(), key, 3)
     words = [f"{mentioned[n]} would be {_frequency(knowledge, truth, n, key)}" for n in names]
     steps.append(f"For {case.answer}, {best}: {write_list(words)}.")
     p = truth.posterior[key]
@@ -107,15 +109,16 @@ def _frequency(knowledge: Knowledge, truth: DiagnosisTruth, finding: str, condit
 
 
 def _most_telling(
-    knowledge: Knowledge, truth: DiagnosisTruth, others: Collection[str], key: str
+    knowledge: Knowledge, truth: DiagnosisTruth, others: Collection[str], key: str, n: int
 ) -> list[str]:
-    """Findings by how much more they speak for the key than for any of the other conditions."""
+    """Up to n findings, by how much more they speak for the key than for any of the other conditions."""
 
     def ratio(name: str) -> float:
         rivals = [_share(knowledge, truth, name, other) for other in others if other != key]
         return max(rivals) / _share(knowledge, truth, name, key)
 
-    return sorted((*truth.shown, *truth.denied), key=ratio)
+    ranked = sorted((*truth.shown, *truth.denied), key=ratio)
+    return [name for name in ranked[:n] if ratio(name) < TELLING] or ranked[:1]
 
 
 def _solve_treatment(knowledge: Knowledge, case: Case, truth: TreatmentTruth) -> tuple[list[str], str]:

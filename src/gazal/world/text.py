@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 
+from gazal.core.truth import Sex
 from gazal.errors import DataError
 
-_PATIENT = re.compile(r"A (\d{1,2})-year-old (woman|man|girl|boy)\b")
-_PATIENT_AN = re.compile(r"An (\d{1,2})-year-old (woman|man|girl|boy)\b")
+_PATIENT = re.compile(r"A ([0-9]{1,2})-year-old (woman|man|girl|boy)\b")
+_PATIENT_AN = re.compile(r"An ([0-9]{1,2})-year-old (woman|man|girl|boy)\b")
 T = TypeVar("T")
 _GROWN = 18
 
@@ -23,8 +24,7 @@ class Patient:
 
     age: int
     """Full years."""
-    sex: str
-    """``female`` or ``male``."""
+    sex: Sex
 
 
 def write_patient(patient: Patient) -> str:
@@ -42,10 +42,10 @@ def read_patient(text: str) -> tuple[Patient, str]:
     """
     found = _PATIENT.match(text) or _PATIENT_AN.match(text)
     if not found:
-        raise DataError(f"no patient at the start of {text[:40]!r}")
+        raise DataError(f"text: no patient at the start of {text[:40]!r}")
     patient = Patient(int(found[1]), "female" if found[2] in ("woman", "girl") else "male")
     if not found[0] == write_patient(patient):
-        raise DataError(f"{found[0]!r} is not how a patient of that age is named")
+        raise DataError(f"text: {found[0]!r} is not how a patient of that age is named")
     return patient, text[found.end() :]
 
 
@@ -88,7 +88,7 @@ def _pattern(template: str) -> re.Pattern[str]:
             rf"(?P<{part}>(?:[^.?!]|[.](?=\d))+?)" if n % 2 else re.escape(part)
             for n, part in enumerate(parts)
         )
-        _patterns[template] = re.compile(rf"{body}(?:\s+|$)")
+        _patterns[template] = re.compile(rf"{body}(?: |$)")
     return _patterns[template]
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from gazal.core.case import Tags
-from gazal.core.truth import DiagnosisTruth, Sex
+from gazal.core.truth import DiagnosisTruth
 from gazal.world.draft import Difficulty, Draft, Pair, letter
-from gazal.world.kinds.vignettes import DIALS, Options, Vignette, find_turn, find_vignette
+from gazal.world.kinds.vignettes import DIALS, Options, Vignette, find_turn, find_vignette, grade_posterior
 from gazal.world.posterior import KEPT, Floats, find_band
 from gazal.world.text import Patient, pick, write_list, write_patient
 from gazal.world.universe import Universe
@@ -87,7 +87,7 @@ def fill_frame(universe: Universe, rng: Random, frame: Frame, twins: bool) -> Pa
     if vignette is None:
         return None
     plan = _word(universe, rng, vignette)
-    return Pair(draft=_write(universe, plan, lettered, answer, vignette.posterior_C, frame.difficulty))
+    return Pair(draft=_write(universe, plan, lettered, answer, vignette.posterior_C))
 
 
 def _fill_twins(universe: Universe, rng: Random, frame: Frame) -> Pair | None:
@@ -112,8 +112,8 @@ def _fill_twins(universe: Universe, rng: Random, frame: Frame) -> Pair | None:
     states = ("shown", "denied") if turn.finding in plan.shown else ("denied", "shown")
     change, back = (f"{turn.finding}: {a} -> {b}" for a, b in (states, states[::-1]))
     return Pair(
-        draft=_write(universe, plan, lettered, answer, turn.vignette.posterior_C, frame.difficulty),
-        twin=_write(universe, _flip(plan, turn.finding), lettered, other, turn.posterior_C, frame.difficulty),
+        draft=_write(universe, plan, lettered, answer, turn.vignette.posterior_C),
+        twin=_write(universe, _flip(plan, turn.finding), lettered, other, turn.posterior_C),
         change=change,
         back=back,
     )
@@ -143,7 +143,6 @@ def _write(
     lettered: dict[str, str],
     answer: str,
     posterior_C: Floats,
-    difficulty: Difficulty,
 ) -> Draft:
     conditions, findings, row = (
         universe.knowledge.conditions,
@@ -155,10 +154,9 @@ def _write(
         for n, name in enumerate(universe.likelihoods.conditions)
         if posterior_C[n] > KEPT or name in lettered.values()
     }
-    sex: Sex = "female" if plan.patient.sex == "female" else "male"
     truth = DiagnosisTruth(
         age=plan.patient.age,
-        sex=sex,
+        sex=plan.patient.sex,
         shown={
             name: plan.present[name]
             for group in GROUPS
@@ -176,9 +174,9 @@ def _write(
         truth=truth,
         tags=Tags(
             specialty=conditions[lettered[answer]].specialty,
-            difficulty=difficulty,
+            difficulty=grade_posterior(kept[lettered[answer]]),
             age_band=find_band(plan.patient.age),
-            sex=sex,
+            sex=plan.patient.sex,
         ),
     )
 

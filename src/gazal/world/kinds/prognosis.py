@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from gazal.core.case import Tags
-from gazal.core.truth import PrognosisTruth, Sex
+from gazal.core.truth import PrognosisTruth
 from gazal.world.draft import Difficulty, Draft, Pair, letter
 from gazal.world.kinds.totals import count_ways, draw_pair, fix_points, list_points, list_spans, list_windows
 from gazal.world.posterior import find_band
@@ -200,7 +200,6 @@ def _write(universe: Universe, frame: Frame, values: Mapping[str, str], sentence
             ask.format(score=score.name, purpose=score.purpose),
         )
     )
-    sex: Sex = "female" if patient.sex == "female" else "male"
     return Draft(
         question=question,
         options={key: write_option(score, float(total)) for key, total in lettered.items()},
@@ -208,12 +207,14 @@ def _write(universe: Universe, frame: Frame, values: Mapping[str, str], sentence
         truth=PrognosisTruth(
             score=frame.score,
             age=patient.age,
-            sex=sex,
+            sex=patient.sex,
             values=dict(values),
             points=worth,
             total=frame.key,
             risk_class=risk_class(score, frame.key),
             candidates={key: float(total) for key, total in lettered.items()},
         ),
-        tags=Tags(difficulty=frame.difficulty, age_band=find_band(patient.age), sex=sex, topic=frame.score),
+        tags=Tags(
+            difficulty=frame.difficulty, age_band=find_band(patient.age), sex=patient.sex, topic=frame.score
+        ),
     )

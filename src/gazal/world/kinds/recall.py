@@ -11,7 +11,7 @@ from random import Random
 
 from gazal.core.case import Tags
 from gazal.core.truth import RecallTruth
-from gazal.world.draft import Difficulty, Draft, Pair, letter
+from gazal.world.draft import Difficulty, Draft, Pair, Split, find_split, letter
 from gazal.world.knowledge import Knowledge, load_knowledge
 from gazal.world.records import AgeModifier, FlagModifier
 from gazal.world.text import pick
@@ -53,28 +53,35 @@ class Frame:
 
     @property
     def signature(self) -> str:
-        """Same for every case with this relation and these options."""
-        return sign(self.relation, self.candidates)
+        """Same for every case that asks this relation of this subject."""
+        return sign(self.relation, self.subject)
 
 
-def sign(relation: str, candidates: tuple[str, ...]) -> str:
-    """The signature of a relation and a set of options, in any order."""
-    return "|".join(("recall", relation, *sorted(candidates)))
+def sign(relation: str, subject: str) -> str:
+    """The signature of what is asked, whatever the options."""
+    return "|".join(("recall", relation, subject))
 
 
 def draw_frame(universe: Universe, rng: Random, difficulty: Difficulty) -> Frame:
-    """Choose four objects each of which is the only right one to some subject, then key and subject."""
+    """Choose four objects each of which is the only right one to some subject, then key and subject.
+
+    All subjects are of one split: else an option that only another split asks for could never be the key.
+    """
     relations = build_relations()
     while True:
         name = pick(rng, list(relations))
         relation = relations[name]
-        objects = list_askable(name)
+        split = find_split(sign(name, pick(rng, list(relation.right))))
+        subjects = list_subjects(name, split)
+        objects = sorted(subjects)
+        if len(objects) < 4:
+            continue
         anchor = pick(rng, objects)
         pool = [o for o in objects if o != anchor and _suits(relation, anchor, o, difficulty)]
         if len(pool) < 3:
             pool = [o for o in objects if o != anchor]
         candidates = (anchor, *rng.sample(pool, 3))
-        askers = {o: _find_subjects(relation, o, candidates) for o in candidates}
+        askers = {o: _find_askers(relation, subjects[o], o, candidates) for o in candidates}
         if all(askers.values()) and len({relation.objects[o] for o in candidates}) == 4:
             key = pick(rng, candidates)
             subject = pick(rng, askers[key])
@@ -115,10 +122,14 @@ def build_relations() -> dict[str, Relation]:
 
 
 @cache
-def list_askable(name: str) -> list[str]:
-    """Objects of a relation that answer at least one subject, in a fixed order."""
-    relation = build_relations()[name]
-    return sorted({o for answers in relation.right.values() for o in answers})
+def list_subjects(name: str, split: Split) -> dict[str, tuple[str, ...]]:
+    """Object to the subjects of one split that it answers."""
+    answered: dict[str, list[str]] = {}
+    for subject, objects in build_relations()[name].right.items():
+        if find_split(sign(name, subject)) == split:
+            for found in objects:
+                answered.setdefault(found, []).append(subject)
+    return {found: tuple(subjects) for found, subjects in answered.items()}
 
 
 def _suits(relation: Relation, anchor: str, other: str, difficulty: Difficulty) -> bool:
@@ -126,9 +137,12 @@ def _suits(relation: Relation, anchor: str, other: str, difficulty: Difficulty) 
     return same if difficulty == "hard" else not same if difficulty == "easy" else True
 
 
-def _find_subjects(relation: Relation, key: str, candidates: tuple[str, ...]) -> list[str]:
+def _find_askers(
+    relation: Relation, subjects: tuple[str, ...], key: str, candidates: tuple[str, ...]
+) -> list[str]:
+    """Subjects that the key answers and no other candidate could be held to answer."""
     others = set(candidates) - {key}
-    return [s for s, right in relation.right.items() if key in right and not others & relation.arguable[s]]
+    return [subject for subject in subjects if not others & relation.arguable[subject]]
 
 
 def _first_choice(knowledge: Knowledge) -> Relation:

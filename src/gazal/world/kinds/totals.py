@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from random import Random
 
+from gazal.core.truth import Sex
 from gazal.world.knowledge import load_knowledge
 from gazal.world.records import AgeItem, BedsideScore, LevelItem, NumberItem, PressureItem, ScoreItem, SexItem
 from gazal.world.scoring import points, risk_class
@@ -12,7 +13,7 @@ from gazal.world.text import Patient, pick
 OPTIONS = 4
 
 
-def fix_points(score: BedsideScore, patient: Patient) -> tuple[str, float]:
+def fix_points(score: BedsideScore, patient: Patient) -> tuple[Sex, float]:
     """Sex, and the points that age and sex are worth."""
     free = (AgeItem, SexItem)
     worth = sum(
@@ -33,7 +34,7 @@ def list_points(item: ScoreItem, patient: Patient) -> tuple[float, ...]:
     return tuple(dict.fromkeys(p for _, _, p in list_spans(item, patient.sex)))
 
 
-def list_spans(item: NumberItem, sex: str) -> list[tuple[float, float, float]]:
+def list_spans(item: NumberItem, sex: Sex) -> list[tuple[float, float, float]]:
     """(first value, last value, points) of each band inside the range."""
     bands = item.male_bands if sex == "male" and item.male_bands else item.bands
     step = 10.0**-item.decimals
@@ -46,7 +47,7 @@ def list_spans(item: NumberItem, sex: str) -> list[tuple[float, float, float]]:
 
 
 @cache
-def count_ways(name: str, sex: str) -> tuple[Mapping[float, int], ...]:
+def count_ways(name: str, sex: Sex) -> tuple[Mapping[float, int], ...]:
     """For each item and those after it: in how many ways they reach each sum."""
     score, patient = load_knowledge().scores[name], Patient(0, sex)
     ways: list[dict[float, int]] = [{0.0: 1}]
@@ -60,7 +61,7 @@ def count_ways(name: str, sex: str) -> tuple[Mapping[float, int], ...]:
 
 
 @cache
-def list_windows(name: str, fixed: tuple[str, float]) -> list[tuple[float, ...]]:
+def list_windows(name: str, fixed: tuple[Sex, float]) -> list[tuple[float, ...]]:
     """Runs of neighbouring totals that span two classes or more where there are such."""
     score = load_knowledge().scores[name]
     sex, worth = fixed

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from gazal.core.case import Tags
-from gazal.core.truth import Sex, TreatmentTruth
+from gazal.core.truth import TreatmentTruth
 from gazal.world.draft import Difficulty, Draft, Pair, letter
 from gazal.world.posterior import find_band
 from gazal.world.records import AgeModifier, FlagModifier, Modifier, NumberModifier
@@ -242,7 +242,6 @@ def _add_twin(universe: Universe, frame: Frame, plan: Plan, draft: Draft, turned
 
 def _write(universe: Universe, frame: Frame, plan: Plan, lettered: dict[str, str], answer: str) -> Draft:
     problem, drugs = universe.knowledge.treatments[frame.problem], universe.knowledge.drugs
-    sex: Sex = "female" if frame.patient.sex == "female" else "male"
     phrases = {name: plan.yes[name] if name in plan.true else plan.no[name] for name in plan.order}
     opening, facts, closing, ask = plan.sentences
     question = " ".join(
@@ -261,7 +260,7 @@ def _write(universe: Universe, frame: Frame, plan: Plan, lettered: dict[str, str
         truth=TreatmentTruth(
             problem=frame.problem,
             age=frame.patient.age,
-            sex=sex,
+            sex=frame.patient.sex,
             facts=phrases,
             holds=holding,
             candidates=lettered,
@@ -271,7 +270,7 @@ def _write(universe: Universe, frame: Frame, plan: Plan, lettered: dict[str, str
             specialty=problem.specialty,
             difficulty=frame.difficulty,
             age_band=find_band(frame.patient.age),
-            sex=sex,
+            sex=frame.patient.sex,
             topic=frame.problem,
         ),
     )

@@ -12,7 +12,7 @@ from itertools import pairwise
 from random import Random
 
 from gazal.core.case import Tags
-from gazal.core.truth import Sex, UncertaintyTruth
+from gazal.core.truth import UncertaintyTruth
 from gazal.world.draft import Difficulty, Draft, Pair, letter
 from gazal.world.kinds.decisions import (
     ACTION_NAMES,
@@ -183,7 +183,6 @@ def _write(universe: Universe, frame: Frame, plan: Plan, positive: bool, order: 
     posttest = update(plan.pretest, test.sensitivity, test.specificity, positive)
     lettered, options, answer = _write_options(frame, plan, test, posttest, order)
     condition = universe.knowledge.conditions[test.condition]
-    sex: Sex = "female" if frame.patient.sex == "female" else "male"
     return Draft(
         question=_write_question(frame, plan, test, condition.name, positive),
         options=options,
@@ -192,7 +191,7 @@ def _write(universe: Universe, frame: Frame, plan: Plan, positive: bool, order: 
             form="post_test" if frame.form == "post_test" else "decision",
             test=frame.test,
             age=frame.patient.age,
-            sex=sex,
+            sex=frame.patient.sex,
             pretest=plan.pretest,
             other_pretest=plan.other if frame.difficulty != "easy" else None,
             positive=positive,
@@ -209,7 +208,7 @@ def _write(universe: Universe, frame: Frame, plan: Plan, positive: bool, order: 
             specialty=condition.specialty,
             difficulty=frame.difficulty,
             age_band=find_band(frame.patient.age),
-            sex=sex,
+            sex=frame.patient.sex,
             topic=frame.form,
         ),
     )

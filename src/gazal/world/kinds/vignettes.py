@@ -6,7 +6,7 @@ conditions, O the options but the key, M single findings turned around.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 import numpy as np
@@ -25,12 +25,10 @@ class Dial:
 
     shown: tuple[int, int]
     denied: tuple[int, int]
-    margin: float
-    """P(key) is at least this many times the next condition's."""
     least: float
     """P(key) is at least this."""
     most: float
-    """P(key) is at most this."""
+    """P(key) is less than this."""
     near: int
     """Distractors come from this many nearest neighbours of a condition."""
     pick: int
@@ -38,15 +36,20 @@ class Dial:
 
 
 DIALS: dict[Difficulty, Dial] = {
-    "easy": Dial(shown=(5, 6), denied=(0, 1), margin=10.0, least=0.85, most=1.0, near=12, pick=1),
-    "medium": Dial(shown=(4, 5), denied=(1, 2), margin=4.0, least=0.70, most=0.98, near=8, pick=4),
-    "hard": Dial(shown=(4, 5), denied=(1, 2), margin=2.0, least=0.45, most=0.85, near=5, pick=16),
+    "easy": Dial(shown=(5, 6), denied=(0, 1), least=0.9, most=1.01, near=12, pick=1),
+    "medium": Dial(shown=(4, 5), denied=(1, 2), least=0.7, most=0.9, near=8, pick=4),
+    "hard": Dial(shown=(4, 5), denied=(1, 2), least=0.45, most=0.7, near=5, pick=16),
 }
-MARGIN = min(dial.margin for dial in DIALS.values())
-LEAST_TURN = min(dial.least for dial in DIALS.values())
+MARGIN = 2.0
+"""P(key) is at least this many times that of the next condition, in every case."""
 BATCH, BATCHES, TURN_BATCHES = 32, 12, 4
 LEAST_GAP = 0.2
 """A finding is worth denying when another option has it with at least this much more probability."""
+
+
+def grade_posterior(p: float) -> Difficulty:
+    """The difficulty of a diagnosis whose key has this probability."""
+    return "easy" if p >= DIALS["easy"].least else "medium" if p >= DIALS["medium"].least else "hard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +104,9 @@ def find_vignette(universe: Universe, rng: Random, options: Options) -> Vignette
 
 
 def find_turn(universe: Universe, rng: Random, options: Options, partner: str) -> Turn | None:
-    """Find a vignette of the key that one turned finding makes one of the partner; None when there is none.
-
-    One finding cannot overturn a wide margin, so the margin is `MARGIN` on both sides.
-    """
+    """Find a vignette of the key that one turned finding makes one of the partner; None if there is none."""
     arrays, row = universe.likelihoods, universe.likelihoods.row[partner]
-    turned = replace(options, dial=replace(options.dial, margin=MARGIN, least=LEAST_TURN, most=1.0))
-    for batch in _draw_batches(universe, rng, turned, TURN_BATCHES):
+    for batch in _draw_batches(universe, rng, options, TURN_BATCHES):
         sign_KF = batch.shown_KF.astype(float) - batch.denied_KF
         vignette_M, finding_M = np.nonzero(sign_KF)
         turn_FC = arrays.denied_FC[batch.columns_F] - arrays.shown_FC[batch.columns_F]
@@ -141,8 +140,8 @@ def _draw_batches(universe: Universe, rng: Random, options: Options, n: int) -> 
         log_KC = log_KC + shown_KF @ arrays.shown_FC[columns_F] + denied_KF @ arrays.denied_FC[columns_F]
         posterior_KC = normalise(log_KC)
         second_K, best_K = np.partition(posterior_KC, -2, axis=1)[:, -2:].T
-        good_K = (posterior_KC[:, key] == best_K) & (best_K >= dial.margin * second_K)
-        good_K &= (best_K >= dial.least) & (best_K <= dial.most)
+        good_K = (posterior_KC[:, key] == best_K) & (best_K >= MARGIN * second_K)
+        good_K &= (best_K >= dial.least) & (best_K < dial.most)
         good_K &= (shown_KF & universe.symptom_F[columns_F]).sum(axis=1) >= 2
         good = [
             k for k in np.flatnonzero(good_K) if not _clash(universe, columns_F[shown_KF[k] | denied_KF[k]])

@@ -1,8 +1,8 @@
 """Read a world case back from its text and work out its truth and key again, by a route of its own.
 
 Nothing is taken from the case's truth: findings, modifiers, numbers and options are read from the words,
-posteriors come from plain enumeration over all conditions, points from walking the bands. What the
-generator knows only as arrays, tables and plans is not used here.
+posteriors come from plain enumeration over all conditions, points from walking the bands. With the generator
+it shares the knowledge, the wording of sentences and numbers, and what counts as a margin; no computation.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,5 +33,5 @@ def reread(case: Case) -> tuple[Truth, str]:
         DataError: If the text cannot be read, an option is not one of the world's, or no key stands out.
     """
     if case.kind not in READERS:
-        raise DataError(f"kind {case.kind!r} is not one of the world's")
+        raise DataError(f"kind: {case.kind!r} is not one of the world's")
     return READERS[case.kind](load_knowledge(), case)

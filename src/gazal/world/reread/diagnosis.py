@@ -1,6 +1,7 @@
 """Diagnosis cases: the posterior by plain enumeration over all conditions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
 from gazal.core.case import Case
 from gazal.core.truth import DiagnosisTruth, Truth
@@ -13,8 +14,7 @@ from gazal.world.records import AGE_BANDS
 from gazal.world.reread.words import (
     find_letter,
     find_name,
-    list_phrases,
-    name_sex,
+    list_finding_phrases,
     read_items,
     read_options,
     read_whole_patient,
@@ -38,16 +38,9 @@ def reread_diagnosis(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
         if found:
             listed[group], rest = found[0]["items"], found[1]
     take_last(diagnosis.ASK, rest)
-    present = list_phrases("findings", "present")
-    shown = {
-        find_name(
-            present, phrase, f"{group} finding", lambda f, g=group: knowledge.findings[f].group == g
-        ): phrase
-        for group in ("symptom", "history", "sign")
-        for phrase in read_items(listed[group])
-    }
-    absent = list_phrases("findings", "absent")
-    denied = {find_name(absent, phrase, "denied finding"): phrase for phrase in read_items(listed["denied"])}
+    shown = _read_findings(knowledge, patient, listed, ("symptom", "history", "sign"), "present")
+    denied = _read_findings(knowledge, patient, listed, ("denied",), "absent")
+    _check_together(knowledge, {*shown, *denied}, len(shown) + len(denied))
     candidates = read_options(case, {c.name: name for name, c in knowledge.conditions.items()})
     posterior = _enumerate(knowledge, patient, shown, denied)
     ranked = sorted(posterior, key=lambda name: -posterior[name])
@@ -55,7 +48,7 @@ def reread_diagnosis(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
         raise DataError(f"key: {ranked[0]} does not lead {ranked[1]} by the margin")
     truth = DiagnosisTruth(
         age=patient.age,
-        sex=name_sex(patient),
+        sex=patient.sex,
         shown=shown,
         denied=denied,
         candidates=candidates,
@@ -64,6 +57,36 @@ def reread_diagnosis(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
         },
     )
     return truth, find_letter(candidates, ranked[0])
+
+
+def _read_findings(
+    knowledge: Knowledge,
+    patient: Patient,
+    listed: Mapping[str, str],
+    groups: tuple[str, ...],
+    polarity: Literal["present", "absent"],
+) -> dict[str, str]:
+    """Finding to phrase; refuses what stands in the wrong sentence or cannot be said of the patient."""
+    phrases, found = list_finding_phrases(polarity), {}
+    for group in groups:
+        for phrase in read_items(listed[group]):
+            name = find_name(phrases, phrase, f"{group} finding")
+            finding = knowledge.findings[name]
+            if group not in ("denied", finding.group) or name in found:
+                raise DataError(f"text: {phrase!r} stands in the wrong place")
+            if finding.sex not in (None, patient.sex) or not finding.age[0] <= patient.age <= finding.age[1]:
+                raise DataError(f"text: {phrase!r} is not said of such a patient")
+            found[name] = phrase
+    return found
+
+
+def _check_together(knowledge: Knowledge, mentioned: set[str], n: int) -> None:
+    if len(mentioned) != n:
+        raise DataError("text: a finding is both shown and denied")
+    for name in sorted(mentioned):
+        for other in knowledge.findings[name].apart:
+            if other in mentioned:
+                raise DataError(f"text: {name} and {other} do not go together")
 
 
 def _enumerate(

@@ -20,7 +20,6 @@ from gazal.world.records import (
 )
 from gazal.world.reread.words import (
     find_name,
-    name_sex,
     read_items,
     read_number,
     read_whole_patient,
@@ -36,7 +35,7 @@ def reread_prognosis(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
     patient = read_whole_patient(opening["patient"])
     found, rest = take(prognosis.FOUND, rest, "items")
     ask = take_last(prognosis.ASK, rest)
-    name = find_name({s.name: (key,) for key, s in knowledge.scores.items()}, ask["score"], "score")
+    name = find_name({s.name: key for key, s in knowledge.scores.items()}, ask["score"], "score")
     score = knowledge.scores[name]
     if (opening["setting"], ask["purpose"]) != (score.setting, score.purpose):
         raise DataError(f"text: the {score.name} is for {score.purpose} in {score.setting}")
@@ -49,7 +48,7 @@ def reread_prognosis(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
     truth = PrognosisTruth(
         score=name,
         age=patient.age,
-        sex=name_sex(patient),
+        sex=patient.sex,
         values=values,
         points=points,
         total=total,
@@ -75,12 +74,12 @@ def _read_values(score: BedsideScore, text: str) -> dict[str, str]:
 def _read_totals(score: BedsideScore, case: Case) -> dict[str, float]:
     totals = {}
     for letter, text in case.options.items():
-        number = re.match(r"(-?\d+(?:\.5)?) points?: ", text)
+        number = re.match(r"(-?[0-9]{1,2}(?:\.5)?) points?: ", text)
         if not number or text != prognosis.write_option(score, float(number[1])):
-            raise DataError(f"option {letter}: {text!r} is no total of the {score.name} with its class")
+            raise DataError(f"option: {text!r} ({letter}) is no total of the {score.name} with its class")
         totals[letter] = float(number[1])
-    if sorted(set(totals.values())) != list(totals.values()):
-        raise DataError("option: totals are not in ascending order")
+    if len(totals) != 4 or sorted(set(totals.values())) != list(totals.values()):
+        raise DataError("option: they are not four totals in ascending order")
     return totals
 
 
@@ -94,7 +93,9 @@ def _read_item(items: Mapping[str, ScoreItem], phrase: str) -> tuple[str, str]:
             ]
         if isinstance(item, PressureItem):
             before, after = prognosis.PRESSURE.split("{value}")
-            found = re.fullmatch(re.escape(before) + r"(\d{2,3}/\d{2,3})" + re.escape(after), phrase)
+            found = re.fullmatch(
+                re.escape(before) + r"([1-9][0-9]{1,2}/[1-9][0-9]{1,2})" + re.escape(after), phrase
+            )
             if found:
                 return name, found[1]
     raise DataError(f"text: {phrase!r} is no item of the score")

@@ -16,7 +16,7 @@ def reread_recall(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
         if not found or found[1]:
             continue
         subject = find_name(
-            {text: (key,) for key, text in relation.subjects.items()}, found[0]["subject"], "subject"
+            {text: key for key, text in relation.subjects.items()}, found[0]["subject"], "subject"
         )
         candidates = read_options(case, {text: key for key, text in relation.objects.items()})
         right = [c for c in candidates.values() if is_fact(knowledge, name, subject, c)]
@@ -48,4 +48,4 @@ def is_fact(knowledge: Knowledge, relation: str, subject: str, candidate: str) -
             return knowledge.tests[subject].condition == candidate
         case "score_for":
             return knowledge.scores[subject].setting == knowledge.scores[candidate].setting
-    raise DataError(f"relation {relation!r} is not one of the world's")
+    raise DataError(f"text: relation {relation!r} is not one of the world's")

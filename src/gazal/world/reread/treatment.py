@@ -10,8 +10,7 @@ from gazal.world.reread.words import (
     find_letter,
     find_name,
     is_beyond,
-    list_phrases,
-    name_sex,
+    list_flag_phrases,
     read_items,
     read_number,
     read_options,
@@ -26,7 +25,7 @@ def reread_treatment(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
     fields, rest = take(treatment.OPENING, case.question, "opening")
     patient = read_whole_patient(fields["patient"])
     problem = find_name(
-        {t.name: (name,) for name, t in knowledge.treatments.items()}, fields["problem"], "problem"
+        {t.name: name for name, t in knowledge.treatments.items()}, fields["problem"], "problem"
     )
     fields, rest = take(treatment.FACTS, rest, "facts")
     _, rest = take(treatment.CLOSING, rest, "closing")
@@ -53,7 +52,7 @@ def reread_treatment(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
     truth = TreatmentTruth(
         problem=problem,
         age=patient.age,
-        sex=name_sex(patient),
+        sex=patient.sex,
         facts=facts,
         holds=tuple(holds),
         candidates=candidates,
@@ -63,11 +62,11 @@ def reread_treatment(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
 
 
 def _read_fact(knowledge: Knowledge, phrase: str) -> tuple[str, bool]:
-    present, absent = list_phrases("modifiers", "present"), list_phrases("modifiers", "absent")
+    present, absent = list_flag_phrases("present"), list_flag_phrases("absent")
     if phrase in present:
-        return present[phrase][0], True
+        return present[phrase], True
     if phrase in absent:
-        return absent[phrase][0], False
+        return absent[phrase], False
     for name, modifier in knowledge.modifiers.items():
         if isinstance(modifier, NumberModifier):
             value = read_number(modifier.text, phrase, modifier.decimals)

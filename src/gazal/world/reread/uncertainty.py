@@ -15,7 +15,6 @@ from gazal.world.records import Test
 from gazal.world.reread.words import (
     find_letter,
     find_name,
-    name_sex,
     read_options,
     read_whole_patient,
     take,
@@ -43,7 +42,7 @@ class Words:
 def reread_uncertainty(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
     """Work out the truth and key of an uncertainty case from its text."""
     words = _read_words(case.question)
-    name = find_name({t.name: (key,) for key, t in knowledge.tests.items()}, words.test, "test")
+    name = find_name({t.name: key for key, t in knowledge.tests.items()}, words.test, "test")
     test = knowledge.tests[name]
     _check_words(words, test, knowledge.conditions[test.condition].name)
     positive = words.result in test.positive
@@ -59,7 +58,7 @@ def reread_uncertainty(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
         form="decision" if limits else "post_test",
         test=name,
         age=words.patient.age,
-        sex=name_sex(words.patient),
+        sex=words.patient.sex,
         pretest=words.pretest,
         other_pretest=words.other,
         positive=positive,
@@ -114,7 +113,7 @@ def _check_words(words: Words, test: Test, condition: str) -> None:
 
 def _read_actions(case: Case, test: Test) -> dict[str, str]:
     actions = {text: name for name, text in uncertainty.ACTIONS.items()}
-    return read_options(case, {test.action[0].upper() + test.action[1:]: "treat", **actions})
+    return read_options(case, {test.action[0].upper() + test.action[1:]: "treat", **actions}, n=3)
 
 
 def _decide(test: Test, posttest: float) -> str:
@@ -145,9 +144,9 @@ def _read_posts(case: Case, test: Test, words: Words) -> dict[str, str]:
 
 
 def _read_share(text: str) -> float:
-    found = re.fullmatch(r"(\d{1,3}(?:\.\d)?)%", text)
-    if not found:
-        raise DataError(f"number: {text!r} is not a percentage")
+    found = re.fullmatch(r"([0-9]{1,2}(?:\.[0-9])?)%", text)
+    if not found or write_share(float(found[1]) / 100) != text:
+        raise DataError(f"number: {text!r} is no percentage as the world writes them")
     share = round(float(found[1]) / 100, 6)
     if not 0.0 < share < 1.0:
         raise DataError(f"number: {text} leaves no doubt")

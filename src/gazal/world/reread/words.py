@@ -4,11 +4,11 @@ Each raises DataError with what stands in the text and cannot be read.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
+from typing import Literal
 
 from gazal.core.case import Case
-from gazal.core.truth import Sex
 from gazal.errors import DataError
 from gazal.world.knowledge import load_knowledge
 from gazal.world.posterior import find_band
@@ -17,21 +17,23 @@ from gazal.world.text import Patient, invert, match_sentence, read_list, read_pa
 
 
 @cache
-def list_phrases(kind: str, polarity: str) -> dict[str, tuple[str, ...]]:
-    """Phrase to id, of findings or flag modifiers, for one polarity (``present`` or ``absent``)."""
-    records: Mapping[str, object] = getattr(load_knowledge(), kind)
-    worded = {n: r for n, r in records.items() if kind == "findings" or isinstance(r, FlagModifier)}
-    return {p: (name,) for p, name in invert({n: getattr(r, polarity) for n, r in worded.items()}).items()}
+def list_finding_phrases(polarity: Literal["present", "absent"]) -> dict[str, str]:
+    """Phrase to finding."""
+    return invert({name: getattr(f, polarity) for name, f in load_knowledge().findings.items()})
 
 
-def find_name(
-    names: Mapping[str, tuple[str, ...]], text: str, what: str, fits: Callable[[str], bool] = lambda _: True
-) -> str:
-    """The id that a text names, if it ``fits``."""
-    name = next(iter(names.get(text, ())), None)
-    if name is None or not fits(name):
+@cache
+def list_flag_phrases(polarity: Literal["present", "absent"]) -> dict[str, str]:
+    """Phrase to modifier, of those that hold or do not."""
+    modifiers = load_knowledge().modifiers.items()
+    return invert({name: getattr(m, polarity) for name, m in modifiers if isinstance(m, FlagModifier)})
+
+
+def find_name(names: Mapping[str, str], text: str, what: str) -> str:
+    """The id that a text names."""
+    if text not in names:
         raise DataError(f"text: {text!r} is no {what} that the world knows")
-    return name
+    return names[text]
 
 
 def take(templates: Iterable[str], text: str, what: str) -> tuple[dict[str, str], str]:
@@ -67,14 +69,16 @@ def read_items(text: str) -> list[str]:
     return items
 
 
-def read_options(case: Case, names: Mapping[str, str]) -> dict[str, str]:
-    """Letter to id, from option texts."""
+def read_options(case: Case, names: Mapping[str, str], n: int = 4) -> dict[str, str]:
+    """Letter to id, from n option texts."""
     for letter, text in case.options.items():
         if text not in names:
-            raise DataError(f"option {letter}: {text!r} is nothing that the world knows here")
+            raise DataError(f"option: {text!r} ({letter}) is nothing that the world knows here")
     candidates = {letter: names[text] for letter, text in case.options.items()}
     if len(set(candidates.values())) != len(candidates):
         raise DataError("option: one stands twice")
+    if len(candidates) != n:
+        raise DataError(f"option: there are {len(candidates)} instead of {n}")
     return candidates
 
 
@@ -89,14 +93,12 @@ def find_letter(candidates: Mapping[str, str], key: str) -> str:
 def read_number(template: str, phrase: str, decimals: int) -> float | None:
     """The number in a phrase such as ``an eGFR of 85 mL/min``; None where the phrase is another."""
     before, after = template.split("{value}")
-    digits = r"\d+" + (rf"\.\d{{{decimals}}}" if decimals else "")
-    found = re.fullmatch(f"{re.escape(before)}({digits}){re.escape(after)}", phrase)
-    return float(found[1]) if found else None
-
-
-def name_sex(patient: Patient) -> Sex:
-    """The sex as a truth has it."""
-    return "female" if patient.sex == "female" else "male"
+    found = re.fullmatch(f"{re.escape(before)}([0-9.]{{1,9}}){re.escape(after)}", phrase)
+    if not found or not re.fullmatch(
+        r"(0|[1-9][0-9]*)" + (rf"\.[0-9]{{{decimals}}}" if decimals else ""), found[1]
+    ):
+        return None
+    return float(found[1])
 
 
 def is_beyond(value: float, below: float | None, start: float | None) -> bool:
