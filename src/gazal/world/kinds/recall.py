@@ -19,6 +19,8 @@ from gazal.world.universe import Universe
 
 TYPICAL, ATYPICAL = 0.6, 0.3
 """A finding is asked for where it is at least this probable, against ones at most that probable."""
+TRIES = 20
+"""Draws of options for one relation before another relation gets its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,27 +69,32 @@ def draw_frame(universe: Universe, rng: Random, difficulty: Difficulty) -> Frame
 
     All subjects are of one split: else an option that only another split asks for could never be the key.
     """
-    relations = build_relations()
     while True:
-        name = pick(rng, list(relations))
-        relation = relations[name]
-        split = find_split(sign(name, pick(rng, list(relation.right))))
-        subjects = list_subjects(name, split)
-        objects = sorted(subjects)
-        if len(objects) < 4:
-            continue
-        anchor = pick(rng, objects)
-        pool = [o for o in objects if o != anchor and _suits(relation, anchor, o, difficulty)]
-        if len(pool) < 3:
-            pool = [o for o in objects if o != anchor]
-        candidates = (anchor, *rng.sample(pool, 3))
-        askers = {o: _find_askers(relation, subjects[o], o, candidates) for o in candidates}
-        if all(askers.values()) and len({relation.objects[o] for o in candidates}) == 4:
-            key = pick(rng, candidates)
-            subject = pick(rng, askers[key])
-            return Frame(
-                relation=name, subject=subject, candidates=candidates, key=key, difficulty=difficulty
-            )
+        name = pick(rng, list(build_relations()))
+        for _ in range(TRIES):
+            frame = _draw_options(rng, name, difficulty)
+            if frame is not None:
+                return frame
+
+
+def _draw_options(rng: Random, name: str, difficulty: Difficulty) -> Frame | None:
+    relation = build_relations()[name]
+    # Every relation is asked for equally often in each split, however its few subjects happen to be shared out.
+    subjects = list_subjects(name, find_split(f"{rng.random()}"))
+    objects = sorted(subjects)
+    if len(objects) < 4:
+        return None
+    anchor = pick(rng, objects)
+    pool = [o for o in objects if o != anchor and _suits(relation, anchor, o, difficulty)]
+    if len(pool) < 3:
+        pool = [o for o in objects if o != anchor]
+    candidates = (anchor, *rng.sample(pool, 3))
+    askers = {o: _find_askers(relation, subjects[o], o, candidates) for o in candidates}
+    if not all(askers.values()) or len({relation.objects[o] for o in candidates}) < 4:
+        return None
+    key = pick(rng, candidates)
+    subject = pick(rng, askers[key])
+    return Frame(relation=name, subject=subject, candidates=candidates, key=key, difficulty=difficulty)
 
 
 def fill_frame(universe: Universe, rng: Random, frame: Frame, twins: bool) -> Pair:
