@@ -11,6 +11,9 @@ from gazal.core.truth import Truth, Twin
 
 Difficulty = Literal["easy", "medium", "hard"]
 Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+SPLIT_WEIGHTS = (8, 1, 1)
+"""Shares of `find_split`."""
 LICENCE = "Apache-2.0"
 
 

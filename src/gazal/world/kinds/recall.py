@@ -11,7 +11,7 @@ from random import Random
 
 from gazal.core.case import Tags
 from gazal.core.truth import RecallTruth
-from gazal.world.draft import Difficulty, Draft, Pair, Split, find_split, letter
+from gazal.world.draft import SPLIT_WEIGHTS, SPLITS, Difficulty, Draft, Pair, Split, find_split, letter
 from gazal.world.knowledge import Knowledge, load_knowledge
 from gazal.world.records import AgeModifier, FlagModifier
 from gazal.world.text import pick
@@ -79,8 +79,8 @@ def draw_frame(universe: Universe, rng: Random, difficulty: Difficulty) -> Frame
 
 def _draw_options(rng: Random, name: str, difficulty: Difficulty) -> Frame | None:
     relation = build_relations()[name]
-    # Every relation is asked for equally often in each split, however its few subjects happen to be shared out.
-    subjects = list_subjects(name, find_split(f"{rng.random()}"))
+    # The split first: each relation is then asked for equally often in all of them, however few its subjects.
+    subjects = list_subjects(name, rng.choices(SPLITS, SPLIT_WEIGHTS)[0])
     objects = sorted(subjects)
     if len(objects) < 4:
         return None
