@@ -40,6 +40,8 @@ DIALS: dict[Difficulty, Dial] = {
     "medium": Dial(shown=(4, 5), denied=(1, 2), least=0.7, most=0.9, near=8, pick=4),
     "hard": Dial(shown=(4, 5), denied=(1, 2), least=0.45, most=0.7, near=5, pick=16),
 }
+LEAST = DIALS["hard"].least
+"""P(key) is at least this in every case, twins included."""
 MARGIN = 2.0
 """P(key) is at least this many times that of the next condition, in every case."""
 BATCH, BATCHES, TURN_BATCHES = 32, 12, 4
@@ -113,7 +115,9 @@ def find_turn(universe: Universe, rng: Random, options: Options, partner: str) -
         steps_MC = sign_KF[vignette_M, finding_M][:, None] * turn_FC[finding_M]
         posterior_MC = normalise(batch.log_KC[vignette_M] + steps_MC)
         second_M, best_M = np.partition(posterior_MC, -2, axis=1)[:, -2:].T
-        good = np.flatnonzero((posterior_MC[:, row] == best_M) & (best_M >= MARGIN * second_M))
+        good = np.flatnonzero(
+            (posterior_MC[:, row] == best_M) & (best_M >= LEAST) & (best_M >= MARGIN * second_M)
+        )
         if len(good):
             m = good[int(rng.random() * len(good))]
             k = int(vignette_M[m])

@@ -7,7 +7,7 @@ from gazal.core.case import Case
 from gazal.core.truth import DiagnosisTruth, Truth
 from gazal.errors import DataError
 from gazal.world.kinds import diagnosis
-from gazal.world.kinds.vignettes import MARGIN
+from gazal.world.kinds.vignettes import LEAST, MARGIN
 from gazal.world.knowledge import Knowledge
 from gazal.world.posterior import KEPT
 from gazal.world.records import AGE_BANDS
@@ -46,6 +46,8 @@ def reread_diagnosis(knowledge: Knowledge, case: Case) -> tuple[Truth, str]:
     ranked = sorted(posterior, key=lambda name: -posterior[name])
     if posterior[ranked[0]] < MARGIN * posterior[ranked[1]] * (1 - 1e-9):
         raise DataError(f"key: {ranked[0]} does not lead {ranked[1]} by the margin")
+    if posterior[ranked[0]] < LEAST * (1 - 1e-9):
+        raise DataError(f"key: {ranked[0]} has a probability of only {posterior[ranked[0]]:.3f}")
     truth = DiagnosisTruth(
         age=patient.age,
         sex=patient.sex,
