@@ -66,6 +66,22 @@ def test_a_drug_that_nothing_forbids_is_not_ruled_out():
     assert score.why == "contradicted" and score.steps[2].support == "contradicted"
 
 
+def test_a_drug_ruled_out_for_another_reason_is_contradicted():
+    def has_idle_fact(case):
+        text = solve(case).text
+        return "rules it out" in text and any(text.count(phrase) == 1 for phrase in case.truth.facts.values())
+
+    case = first("treatment", has_idle_fact, difficulty="hard")
+    text = solve(case).text
+    assert isinstance(case.truth, TreatmentTruth)
+    idle = next(
+        p for p in case.truth.facts.values() if text.count(p) == 1 and "eGFR" not in p and "mmol" not in p
+    )
+    wrong = re.sub(r"but [^\n]* rules it out", f"but {idle} rules it out", text, count=1)
+    score = judge_grounding(case, Trace(case_id=case.id, text=wrong))
+    assert score.steps[2].support == "contradicted"
+
+
 @pytest.mark.parametrize("kind", ["uncertainty", "prognosis"])
 def test_a_changed_number_is_found(kind):
     found, n, rng = 0, 0, random.Random(1)

@@ -11,7 +11,7 @@ from gazal.core.case import Case
 from gazal.core.score import Support
 from gazal.core.truth import DiagnosisTruth, RecallTruth, TreatmentTruth
 from gazal.score.facts import NUMBER, Facts
-from gazal.score.lexicon import find_mentions
+from gazal.score.lexicon import find_mentions, split_words
 from gazal.world.knowledge import load_knowledge
 from gazal.world.solve import name_frequency
 
@@ -39,7 +39,7 @@ def read_claims(case: Case, facts: Facts, step: str) -> Iterator[Claim]:
         case DiagnosisTruth() as truth:
             yield from _claim_frequencies(truth, facts, step)
         case TreatmentTruth() as truth:
-            yield from _claim_exclusions(truth, step)
+            yield from _claim_exclusions(truth, facts, step)
         case RecallTruth():
             yield from _claim_fact(case, step)
 
@@ -96,25 +96,20 @@ def _claim_frequencies(truth: DiagnosisTruth, facts: Facts, step: str) -> Iterat
         yield support, f"{mentions[-1].name} in {named[0]}", f"{mentions[-1].text}: {right} in {named[0]}"
 
 
-def _claim_exclusions(truth: TreatmentTruth, step: str) -> Iterator[Claim]:
-    """A drug that is said to be ruled out, or to be fit to give."""
-    words, drugs = step.lower(), load_knowledge().drugs
+def _claim_exclusions(truth: TreatmentTruth, facts: Facts, step: str) -> Iterator[Claim]:
+    """A drug that is said to be ruled out, and by what, or to be fit to give."""
+    mentions, drugs = find_mentions(facts.lexicon, step), load_knowledge().drugs
+    cited, words = {mention.name for mention in mentions}, f" {' '.join(split_words(step))} "
+    for mention in mentions:  # "ongoing methotrexate treatment" names no choice.
+        words = words.replace(f" {mention.text} ", " / ")
     for drug, reasons in truth.forbidden.items():
-        if not re.search(rf"\b{re.escape(drugs[drug].name.lower())}\b", words):
+        if f" {' '.join(split_words(drugs[drug].name))} " not in words:
             continue
+        why = f"{drug}: forbidden by {', '.join(reasons)}" if reasons else f"{drug}: nothing here forbids it"
         if _EXCLUDES.search(step):
-            why = (
-                f"{drug}: forbidden by {', '.join(reasons)}"
-                if reasons
-                else f"{drug}: nothing here forbids it"
-            )
-            yield ("supported" if reasons else "contradicted"), f"{drug} excluded", why
+            holds = bool(reasons) and (not cited or not cited.isdisjoint(reasons))
+            yield ("supported" if holds else "contradicted"), f"{drug} excluded", why
         elif _ALLOWS.search(step):
-            why = (
-                f"{drug}: forbidden by {', '.join(reasons)}"
-                if reasons
-                else f"{drug}: nothing here forbids it"
-            )
             yield ("contradicted" if reasons else "supported"), f"{drug} allowed", why
 
 
