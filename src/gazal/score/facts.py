@@ -28,8 +28,6 @@ class Facts:
 
     states: Mapping[str, bool]
     """Finding, modifier or item to whether the case shows or denies it."""
-    phrases: Mapping[str, str]
-    """The same, to the words of the question."""
     numbers: tuple[float, ...]
     """Every number that the question holds or that follows from it."""
     key_numbers: tuple[float, ...]
@@ -44,12 +42,10 @@ class Facts:
 
 def gather_facts(case: Case, truth: Truth) -> Facts:
     """Gather what the truth of a case supports."""
-    states, phrases = _list_states(truth)
     follows, key_numbers = _list_numbers(truth)
     written = [float(n) for n in NUMBER.findall(" ".join((case.question, *case.options.values())))]
     return Facts(
-        states=states,
-        phrases=phrases,
+        states=_list_states(truth),
         numbers=(*written, *follows),
         key_numbers=key_numbers,
         key_texts=tuple(text.lower() for text in (case.options[case.answer], *_list_readings(truth))),
@@ -58,27 +54,21 @@ def gather_facts(case: Case, truth: Truth) -> Facts:
     )
 
 
-def _list_states(truth: Truth) -> tuple[dict[str, bool], dict[str, str]]:
+def _list_states(truth: Truth) -> dict[str, bool]:
     match truth:
         case DiagnosisTruth():
-            states = {**dict.fromkeys(truth.shown, True), **dict.fromkeys(truth.denied, False)}
-            return states, {**truth.shown, **truth.denied}
+            return {**dict.fromkeys(truth.shown, True), **dict.fromkeys(truth.denied, False)}
         case TreatmentTruth():
             modifiers = load_knowledge().modifiers
-            flags = {
-                name: text for name, text in truth.facts.items() if isinstance(modifiers[name], FlagModifier)
-            }
-            return {name: name in truth.holds for name in flags}, flags
+            return {n: n in truth.holds for n in truth.facts if isinstance(modifiers[n], FlagModifier)}
         case UncertaintyTruth():
-            return {truth.test: truth.positive}, {truth.test: truth.result}
+            return {truth.test: truth.positive}
         case PrognosisTruth():
             items = load_knowledge().scores[truth.score].items
             levels = {n: v for n, v in truth.values.items() if isinstance(items[n], LevelItem)}
-            return {f"{n}={_level(items[n], v)}": True for n, v in levels.items()}, {
-                f"{n}={_level(items[n], v)}": v for n, v in levels.items()
-            }
+            return {f"{name}={_level(items[name], phrase)}": True for name, phrase in levels.items()}
         case RecallTruth():
-            return {}, {}
+            return {}
 
 
 def _list_readings(truth: Truth) -> Iterator[str]:

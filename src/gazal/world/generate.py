@@ -12,7 +12,7 @@ from gazal.world.kinds import diagnosis, prognosis, recall, treatment, uncertain
 from gazal.world.text import pick
 from gazal.world.universe import Universe, build_universe
 
-Dial = Difficulty | Literal["mixed"]
+Choice = Difficulty | Literal["mixed"]
 DIFFICULTIES: tuple[Difficulty, ...] = ("easy", "medium", "hard")
 KINDS: Mapping[WorldKind, ModuleType] = {
     "diagnosis": diagnosis,
@@ -40,7 +40,7 @@ def make_cases(
     n: int,
     seed: int = 0,
     split: Split = "train",
-    difficulty: Dial = "mixed",
+    difficulty: Choice = "mixed",
     twins: bool = False,
 ) -> Iterator[Case]:
     """Yield n different cases, the kinds in turn.
@@ -71,7 +71,7 @@ def make_cases(
 
 
 def _draw_pairs(
-    universe: Universe, rng: Random, kind: WorldKind, split: Split, difficulty: Dial, twins: bool
+    universe: Universe, rng: Random, kind: WorldKind, split: Split, difficulty: Choice, twins: bool
 ) -> Iterator[Pair]:
     """Draw pairs of one kind that belong to a split."""
     maker: Any = KINDS[kind]
