@@ -35,6 +35,11 @@ def test_the_two_halves_part_by_the_listed_ids(read):
     assert (case.id, case.answer, case.kind) == ("pubmedqa/test/11", "A", "abstract")
 
 
+def test_a_listed_id_without_a_key_is_refused(read):
+    with pytest.raises(DataError, match=r"id 11: .*says None"):
+        read(ROWS, {"11": None})
+
+
 def test_the_abstract_has_its_labels_and_never_the_long_answer(read):
     (case,) = read({"11": ROW}, {"11": "yes"})
     assert case.context == "AIM: We asked.\nRESULTS: It did."

@@ -17,6 +17,19 @@ GOOD = {
 
 
 @pytest.mark.parametrize(
+    "answer, tolerance, message",
+    [
+        ("about 3", 0.1, "with a tolerance the answer must be a number"),
+        ("3", -1.0, "tolerance is -1.0"),
+        ("3", float("nan"), "tolerance is nan"),
+    ],
+)
+def test_a_number_needs_a_number_and_a_tolerance_from_0_up(answer, tolerance, message):
+    with pytest.raises(DataError, match=message):
+        Case(**{**GOOD, "options": {}, "answer": answer, "tolerance": tolerance})
+
+
+@pytest.mark.parametrize(
     "change, message",
     [
         ({"answer": "C"}, "answer 'C' is not one of its options"),

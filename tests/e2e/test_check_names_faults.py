@@ -169,7 +169,7 @@ def corrupt(rng, number, originals, rehash):
         if case != before:
             break
     if rehash:
-        key = hash_content("", case["question"], case["options"])
+        key = hash_content(case["context"], case["question"], case["options"])
         case["id"] = "/".join((*case["id"].split("/")[:2], key))
     return corruption.__name__, case
 
@@ -252,6 +252,30 @@ def test_a_huge_question_is_named_at_once(originals):
     start = time.perf_counter()
     assert any("characters are more than" in fault for fault in find_faults(parse_case(case, "here")))
     assert time.perf_counter() - start < 2.0
+
+
+def test_no_posterior_is_added_or_left_out(originals):
+    case = originals["diagnosis"][0]
+    for name in case["truth"]["posterior"]:
+        shorter = copy.deepcopy(case)
+        del shorter["truth"]["posterior"][name]
+        assert is_named(shorter), name
+    longer = copy.deepcopy(case)
+    longer["truth"]["posterior"]["zzz"] = 0.5
+    assert is_named(longer)
+
+
+def test_an_option_dropped_everywhere_is_named(originals):
+    case = copy.deepcopy(originals["treatment"][0])
+    key = case["options"][case["answer"]]
+    dropped = next(letter for letter in case["options"] if letter != case["answer"])
+    for holder in (case, case["truth"]):
+        name = "options" if holder is case else "candidates"
+        holder[name] = dict(zip("ABC", [v for k, v in holder[name].items() if k != dropped], strict=True))
+    case["answer"] = next(letter for letter, text in case["options"].items() if text == key)
+    split = case["id"].split("/")[1]
+    case["id"] = f"world/{split}/{hash_content('', case['question'], case['options'])}"
+    assert any("instead of 4" in fault for fault in find_faults(parse_case(case, "here")))
 
 
 def test_a_wrong_tag_or_split_is_named(originals):
