@@ -265,6 +265,14 @@ def test_no_posterior_is_added_or_left_out(originals):
     assert is_named(longer)
 
 
+def test_findings_that_do_not_go_together_are_named(originals):
+    case = copy.deepcopy(next(c for c in originals["diagnosis"] if "Examination" not in c["question"]))
+    at = next(mark for mark in (" Also", " Of note", " Which", " What") if mark in case["question"])
+    extra = " Examination shows crackles at both lung bases and crackles over one lung area."
+    case["question"] = case["question"].replace(at, extra + at, 1)
+    assert any("do not go together" in fault for fault in find_faults(parse_case(case, "here")))
+
+
 def test_an_option_dropped_everywhere_is_named(originals):
     case = copy.deepcopy(originals["treatment"][0])
     key = case["options"][case["answer"]]
