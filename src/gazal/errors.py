@@ -19,3 +19,7 @@ class ConfigError(GazalError, ValueError):
 
 class KnowledgeError(GazalError, ValueError):
     """The clinical knowledge contradicts itself or lacks something it refers to."""
+
+
+class TrainingError(GazalError, RuntimeError):
+    """Training cannot go on, or what is on disk does not belong to it."""

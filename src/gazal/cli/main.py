@@ -9,6 +9,7 @@ import typer
 
 from gazal import __version__
 from gazal.cli.cases import cases
+from gazal.cli.run import pretrain
 from gazal.cli.score import score
 from gazal.cli.show import show
 from gazal.errors import GazalError
@@ -21,6 +22,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(cases)
+app.command()(pretrain)
 app.command()(score)
 app.command()(show)
 

@@ -1,7 +1,7 @@
 """A Score: one judge's opinion of one trace. A Verdict: all of them, and their total."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Support = Literal["supported", "contradicted", "unknown"]
@@ -40,9 +40,26 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """All scores of one trace."""
+    """All scores of one trace, and what they come to as a reward.
+
+    Raises:
+        ValueError: If the total is not a number in [-1, 1].
+    """
 
     case_id: str
     sample: int
     scores: Mapping[str, Score]
     """Judge name to its opinion."""
+    total: float | None = None
+    """In [-1, 1]; None where the scores were not composed, or the answer is unscored."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Judge name to what it adds to the total, so that they sum to it; an unscored judge adds 0."""
+
+    def __post_init__(self) -> None:
+        if self.total is not None and not -1.0 <= self.total <= 1.0:
+            raise ValueError(f"verdict on {self.case_id}: total {self.total!r} is outside [-1, 1]")
+
+    @property
+    def unscored(self) -> tuple[str, ...]:
+        """The judges that had nothing to go by."""
+        return tuple(name for name, score in self.scores.items() if score.value is None)

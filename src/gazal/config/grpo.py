@@ -1,0 +1,69 @@
+"""The knobs of stage 2."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from gazal.config.base import Count, Listed
+from gazal.config.data import Source
+from gazal.config.optim import OptimConfig
+from gazal.config.reward import RewardConfig
+from gazal.config.sampling import Sampling
+
+
+class GRPOConfig(OptimConfig):
+    """Group-relative policy optimisation.
+
+    Source:
+        Shao et al. 2024, arXiv:2402.03300. ``clip_high`` apart from ``clip_low``: Yu et al. 2025 (DAPO),
+        arXiv:2503.14476. Advantages left unscaled: Liu et al. 2025 (Dr. GRPO), arXiv:2503.20783.
+    """
+
+    cases: Listed[Source]
+    cases_per_step: Count = 12
+    group_size: int = 8
+    """Replies to each case, compared with each other."""
+    passes: Count = 1
+    """How often each batch of rollouts is gone through."""
+    minibatches: Count = 1
+    """Optimizer steps per pass. With 1 and 1 pass every step is on-policy and nothing is clipped."""
+    micro_rollouts: Count = 16
+    """Rollouts of one forward pass: changes memory and speed, not what is learned."""
+    clip_low: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
+    """How far the probability ratio may fall below 1 before it stops counting."""
+    clip_high: Annotated[float, Field(gt=0.0)] = 0.28
+    """How far it may rise above 1. Larger than ``clip_low`` keeps rare tokens alive."""
+    kl: Annotated[float, Field(ge=0.0)] = 0.0
+    """Weight of a term that holds the policy to the start of the stage; 0 is none."""
+    scale_advantages: bool = False
+    """Divide by the standard deviation of the group. False does not (Dr. GRPO)."""
+    sampling: Sampling = Sampling()
+    reward: RewardConfig = RewardConfig()
+
+    @field_validator("group_size")
+    @classmethod
+    def _check_group(cls, value: int) -> int:
+        if value < 2:
+            raise ValueError(
+                f"must be at least 2; got {value}. "
+                "A group of one has nothing to be compared with, so every advantage would be 0."
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "GRPOConfig":
+        rollouts = self.cases_per_step * self.group_size
+        if rollouts % self.minibatches:
+            raise ValueError(
+                f"cases_per_step {self.cases_per_step} x group_size {self.group_size} = {rollouts} rollouts "
+                f"do not divide into {self.minibatches} minibatches. Take a divisor of {rollouts}."
+            )
+        if self.sampling.greedy:
+            raise ValueError("sampling.temperature is 0, so all replies of a group would be the same. Use 1.")
+        target, most = self.reward.length_target, self.sampling.max_new_tokens
+        if target is not None and target >= most:
+            raise ValueError(
+                f"reward.length_target {target} is never passed: sampling.max_new_tokens is {most}. "
+                "Lower it, or switch it off with reward.length 0."
+            )
+        return self

@@ -1,0 +1,28 @@
+"""How weights are stepped: the same knobs in every stage that trains."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gazal.config.base import Count, Settings, Share
+
+
+class OptimConfig(Settings):
+    """AdamW and its schedule."""
+
+    steps: Count
+    """Optimizer steps; in GRPO, batches of rollouts."""
+    learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
+    """At its peak."""
+    warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05
+    """Share of the steps over which the learning rate rises from 0 to its peak."""
+    schedule: Literal["cosine", "constant", "linear"] = "cosine"
+    """How it falls after that; ``constant`` does not."""
+    final_learning_rate: Share = 0.1
+    """Where it falls to, as a share of the peak."""
+    weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
+    beta2: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.99
+    """Memory of the squared gradients. Below the usual 0.999, as runs here are short."""
+    max_grad_norm: Annotated[float, Field(gt=0.0)] = 1.0
+    checkpoint_every: Count = 50
+    """Steps between two checkpoints: what is lost at most when a run is killed."""

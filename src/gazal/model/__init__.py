@@ -1,0 +1,1 @@
+"""Language models: loaded, adapted, merged into copies, and asked for log-probabilities."""

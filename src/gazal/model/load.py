@@ -1,0 +1,197 @@
+"""Load a base model and its tokenizer: the shipped tiny base, a folder, or a checkpoint on the hub.
+
+Only safetensors are read and no code of a checkpoint is run. Whatever is missing or does not fit is refused:
+transformers would fill a missing weight with random numbers and go on.
+"""
+
+import difflib
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from gazal.config.model import ModelConfig
+from gazal.errors import ConfigError, DataError
+from gazal.model.chat import find_end_token
+
+TINY_BASE = "tiny-base"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
+    """The tokenizer, padding on the left with a token that is not the end of a reply.
+
+    Raises:
+        ConfigError: There is no such folder or checkpoint, or no token left to pad with.
+        DataError: The folder holds no tokenizer that can be read.
+    """
+    place = find_model(config.path)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            place, revision=config.revision, trust_remote_code=False, padding_side="left"
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise _explain(config, place, "tokenizer", error) from error
+    tokenizer.name_or_path = config.path
+    _choose_pad_token(tokenizer)
+    return tokenizer
+
+
+def load_model(config: ModelConfig) -> PreTrainedModel:
+    """The model in its dtype, on the CPU, in evaluation mode.
+
+    Raises:
+        ConfigError: There is no such folder or checkpoint, or the attention asked for cannot run here.
+        DataError: The weights are absent, pickled, cut short, or do not fit the architecture.
+    """
+    place = find_model(config.path)
+    if isinstance(place, Path):
+        _check_weights(place)
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            place,
+            revision=config.revision,
+            dtype=getattr(torch, config.dtype),
+            attn_implementation=config.attention,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except ImportError as error:
+        raise ConfigError(
+            f"model.attention: {config.attention} cannot run here ({_first_line(error)}). "
+            "Set model.attention to sdpa, or install what it needs."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise _explain(config, place, "model", error) from error
+    model, report = loaded
+    _check_complete(config.path, report)
+    # The name goes into the adapter's files: what the recipe says, not where this machine keeps it.
+    model.name_or_path = model.config._name_or_path = config.path
+    if config.gradient_checkpointing:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return cast(PreTrainedModel, model.eval())
+
+
+def find_model(path: str) -> Path | str:
+    """Where a model is: a folder, or the name of a checkpoint on the hub.
+
+    Args:
+        path: ``tiny-base``, a folder, or ``owner/name``. A folder that exists comes before the hub.
+    """
+    if path == TINY_BASE:
+        return find_tiny_base()
+    place = Path(path).expanduser()
+    if place.is_dir():
+        return _check_folder(place)
+    if place.is_file():
+        raise ConfigError(f"model.path: {path} is a file. Give the folder that holds it.")
+    if _HUB_ID.fullmatch(path) and not place.parent.exists() and path[0] != ".":
+        return path
+    raise ConfigError(f"model.path: {path} does not exist.{_near(place)}")
+
+
+def find_tiny_base() -> Path:
+    """Folder of the base model that is shipped with the package."""
+    place = Path(str(files("gazal.model") / "tiny_base"))
+    if not (place / "config.json").is_file():
+        raise ConfigError(
+            f"model.path: this installation holds no {TINY_BASE}. Install gazal from its wheel, or train "
+            "it with `gazal pretrain recipes/tiny-base.yaml` and set model.path to its folder."
+        )
+    return place
+
+
+def _check_folder(place: Path) -> Path:
+    if (place / "config.json").is_file():
+        return place
+    if (place / "adapter_config.json").is_file():
+        raise DataError(
+            f"{place}: holds an adapter, not a model. Set model.path to the base it was trained on, or to a "
+            "folder of merged weights."
+        )
+    raise DataError(f"{place}: has no config.json, so it is no model folder.{_near(place / 'config.json')}")
+
+
+def _check_weights(place: Path) -> None:
+    index = place / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{index}: is no index of weights. Fetch or write the model again.") from error
+        missing = sorted(name for name in shards if not (place / name).is_file())
+        if missing:
+            raise DataError(
+                f"{place}: {len(missing)} of {len(shards)} files of weights are missing, the first is "
+                f"{missing[0]}. Fetch the model again."
+            )
+    elif not (place / "model.safetensors").is_file():
+        pickled = [file.name for pattern in _PICKLED for file in sorted(place.glob(pattern))]
+        if pickled:
+            raise DataError(
+                f"{place}: its weights are pickled ({pickled[0]}), and reading a pickle can run any code. "
+                "Where you trust them, convert them to safetensors (save_pretrained of transformers does)."
+            )
+        raise DataError(f"{place}: has no model.safetensors. Fetch or write the model again.")
+
+
+def _check_complete(path: str, report: dict[str, Any]) -> None:
+    for kind, what in (("missing_keys", "lacks"), ("mismatched_keys", "has another shape of")):
+        names = sorted(str(name) for name in report.get(kind) or ())
+        if names:
+            raise DataError(
+                f"{path}: {what} {len(names)} of the weights that its config.json asks for, the first is "
+                f"{names[0]}. Fetch or write the model again."
+            )
+
+
+def _choose_pad_token(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Pad with something else than the end of a reply, which the model must learn to write."""
+    end = find_end_token(tokenizer) if tokenizer.chat_template else tokenizer.eos_token_id
+    if tokenizer.pad_token_id is not None and tokenizer.pad_token_id != end:
+        return
+    for token in (tokenizer.eos_token, tokenizer.unk_token, *tokenizer.all_special_tokens):
+        if token is not None and tokenizer.convert_tokens_to_ids(str(token)) != end:
+            tokenizer.pad_token = token
+            return
+    raise ConfigError(
+        f"tokenizer {tokenizer.name_or_path!r}: its only special token ends the reply, so nothing is left to "
+        "pad with. Set another pad_token in its tokenizer_config.json."
+    )
+
+
+def _explain(config: ModelConfig, place: Path | str, what: str, error: Exception) -> ConfigError | DataError:
+    """The error of a library as one line that says what to do."""
+    reason = _first_line(error)
+    if "trust_remote_code" in str(error):
+        return ConfigError(
+            f"model.path: {config.path} needs code of its own, which is never run. Use a model whose "
+            "architecture transformers knows."
+        )
+    if isinstance(place, Path):
+        return DataError(f"{place}: its {what} cannot be read ({reason}). Fetch or write it again.")
+    return ConfigError(
+        f"model.path: no folder {config.path} here, and its {what} could not be fetched from the hub "
+        f"({reason}). Check the name, model.revision and the network, or download it and set model.path to "
+        "its folder."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    line = (str(error).strip().splitlines() or [""])[0].rstrip(".: ")
+    return f"{type(error).__name__}: {line[:160]}" if line else type(error).__name__
+
+
+def _near(place: Path) -> str:
+    beside = sorted(child.name for child in place.parent.iterdir()) if place.parent.is_dir() else []
+    near = difflib.get_close_matches(place.name, beside, n=3, cutoff=0.5)
+    if near:
+        return f" Did you mean {' or '.join(near)}?"
+    return f" Use {TINY_BASE}, a folder with config.json, or a name on the hub such as Qwen/Qwen3-8B."

@@ -1,0 +1,1 @@
+"""Pretraining, the two training stages, and what they share."""

@@ -1,0 +1,145 @@
+"""Checkpoints from which a run goes on as if it had never stopped: safetensors and JSON, nothing pickled.
+
+A checkpoint holds the weights that train, the optimizer's state, the random states, the step, and what the
+stage keeps between steps, such as a batch of rollouts of which only some were learnt from. The learning rate
+and the position in the data follow from the step.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gazal.errors import TrainingError
+
+PREFIX = "checkpoint-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What a stage keeps between steps."""
+
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+    """JSON values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    """What a checkpoint restores."""
+
+    parameters: dict[str, nn.Parameter]
+    """The weights that train, by name."""
+    optimizer: Optimizer
+
+
+def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, fingerprint: str) -> None:
+    """Write a checkpoint, then remove the earlier ones.
+
+    Args:
+        folder: Of the stage.
+        step: Optimizer steps done.
+        learner: Weights and optimizer.
+        kept: What the stage keeps.
+        fingerprint: Of everything the run depends on; `load_checkpoint` refuses another.
+
+    Raises:
+        TrainingError: It cannot be written. The earlier checkpoint stays.
+    """
+    target = folder / f"{PREFIX}{step:06d}"
+    part = folder / f"{target.name}.part"
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        save_file(
+            {name: p.detach().contiguous() for name, p in learner.parameters.items()},
+            part / "weights.safetensors",
+        )
+        save_file(_flatten(learner.optimizer), part / "optimizer.safetensors")
+        save_file(_read_random(), part / "random.safetensors")
+        save_file(kept.tensors, part / "kept.safetensors")
+        facts = {"step": step, "fingerprint": fingerprint, "kept": kept.facts}
+        (part / "state.json").write_text(json.dumps(facts, allow_nan=False))
+        part.replace(target)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise TrainingError(
+            f"{target}: cannot be written ({error}). Make room, then run the same command again: it goes on "
+            "from the checkpoint before."
+        ) from error
+    for old in list_checkpoints(folder)[:-1]:
+        shutil.rmtree(old)
+
+
+def load_checkpoint(folder: Path, learner: Learner, fingerprint: str) -> tuple[int, Kept]:
+    """Restore the newest checkpoint of a stage; step 0 and nothing kept where there is none.
+
+    Raises:
+        TrainingError: It belongs to another run, or cannot be read.
+    """
+    found = list_checkpoints(folder)
+    if not found:
+        return 0, Kept()
+    where = found[-1]
+    try:
+        facts = json.loads((where / "state.json").read_text())
+        tensors = {
+            name: load_file(where / f"{name}.safetensors")
+            for name in ("weights", "optimizer", "random", "kept")
+        }
+    except (OSError, ValueError, SafetensorError) as error:
+        raise TrainingError(f"{where}: cannot be read ({error}). Delete {folder} to start again.") from error
+    if facts["fingerprint"] != fingerprint:
+        raise TrainingError(
+            f"{where}: was made by another recipe, other data or another base. Name another --out, or delete "
+            f"{folder} to start again."
+        )
+    if tensors["weights"].keys() != learner.parameters.keys():
+        raise TrainingError(
+            f"{where}: holds other weights than those that train. Delete {folder} to start again."
+        )
+    with torch.no_grad():
+        for name, parameter in learner.parameters.items():
+            parameter.copy_(tensors["weights"][name])
+    _unflatten(learner.optimizer, tensors["optimizer"])
+    _write_random(tensors["random"])
+    return facts["step"], Kept(tensors=tensors["kept"], facts=facts["kept"])
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Whole checkpoints of a stage, the newest last."""
+    return sorted(path for path in folder.glob(f"{PREFIX}*") if path.suffix != ".part")
+
+
+def _flatten(optimizer: Optimizer) -> dict[str, Tensor]:
+    state = optimizer.state_dict()["state"]
+    return {f"{n}/{name}": value.contiguous() for n, entry in state.items() for name, value in entry.items()}
+
+
+def _unflatten(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    whole = optimizer.state_dict()
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, _, key = name.partition("/")
+        state.setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict({**whole, "state": state})
+
+
+def _read_random() -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _write_random(states: dict[str, Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])

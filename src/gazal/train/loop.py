@@ -1,0 +1,182 @@
+"""The one loop that pretraining, SFT and GRPO run in.
+
+A stage says what to learn from at a step and what the loss is; the loop does the rest. Which examples a step
+sees is a function of the seed and the step alone, so a run goes on from a checkpoint as if never stopped.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from gazal.config.optim import OptimConfig
+from gazal.errors import TrainingError
+from gazal.model.adapter import list_trainable
+from gazal.train.batch import Tokens
+from gazal.train.checkpoint import Kept, Learner, load_checkpoint, save_checkpoint
+from gazal.train.step import STEPS, Step, append_lines, cut_lines
+
+Metrics = dict[str, float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Micro:
+    """What goes through the model at once."""
+
+    rows: Sequence[Sequence[Tokens]]
+    """Examples of each row."""
+    numbers: Sequence[int] = ()
+    """Which rollouts of the batch they are, where the stage learns from rollouts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one optimizer step learns from."""
+
+    micros: Sequence[Micro]
+    n_tokens: int
+    """Tokens to be learnt in all micro-batches: what the loss is divided by."""
+    metrics: Metrics
+    """What the stage saw while it made the batch."""
+
+
+class Stage(Protocol):
+    """What a stage brings to the loop."""
+
+    model: nn.Module
+    """Its parameters that ask for a gradient are trained."""
+    optim: OptimConfig
+    n_steps: int
+    """Optimizer steps in all."""
+
+    def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
+        """What step number ``step`` (from 0) learns from."""
+        ...
+
+    def find_loss(self, micro: Micro, n_tokens: float, device: torch.device) -> tuple[Tensor, Metrics]:
+        """Loss of a micro-batch as its part of the step's mean, and what else was seen, in parts likewise."""
+        ...
+
+    def keep(self) -> Kept:
+        """What the next step needs and neither weights nor step number tell."""
+        ...
+
+    def restore(self, kept: Kept) -> None:
+        """Take up what `keep` gave."""
+        ...
+
+
+def train(stage: Stage, folder: Path, fingerprint: str) -> Iterator[Step]:
+    """Run a stage from its newest checkpoint, or from the start, to its last step.
+
+    Args:
+        stage: What is trained, on what.
+        folder: Where ``steps.jsonl`` and checkpoints grow.
+        fingerprint: Of everything the run depends on; a checkpoint with another is refused.
+
+    Yields:
+        Each step once it is done and written down.
+
+    Raises:
+        TrainingError: A loss or gradient is not a number, or the disk fails. The newest checkpoint stays.
+    """
+    accelerator, learner = Accelerator(), _start_learner(stage)
+    start, kept = load_checkpoint(folder, learner, fingerprint)
+    stage.restore(kept)
+    if accelerator.is_main_process:
+        cut_lines(folder / STEPS, start)
+    for number in range(start, stage.n_steps):
+        began = time.perf_counter()
+        batch = stage.make_batch(number, accelerator)
+        made = time.perf_counter()
+        metrics = _take_step(stage, learner, batch, number, accelerator)
+        spent = {"time/batch": made - began, "time/learn": time.perf_counter() - made}
+        done = Step(step=number + 1, of=stage.n_steps, metrics={**batch.metrics, **metrics, **spent})
+        if accelerator.is_main_process:
+            append_lines(folder / STEPS, [{"step": done.step, **done.metrics}])
+            if done.step % stage.optim.checkpoint_every == 0 or done.step == done.of:
+                save_checkpoint(folder, done.step, learner, stage.keep(), fingerprint)
+        yield done
+
+
+def find_rate(optim: OptimConfig, step: int, n_steps: int) -> float:
+    """Learning rate of step number ``step`` (from 0): a linear warm-up, then the schedule down to its end."""
+    warm = round(optim.warmup * n_steps)
+    if step < warm:
+        return optim.learning_rate * (step + 1) / warm
+    along = (step - warm) / max(n_steps - warm, 1)
+    match optim.schedule:
+        case "constant":
+            share = 1.0
+        case "linear":
+            share = 1.0 - along
+        case _:
+            share = 0.5 * (1.0 + math.cos(math.pi * along))
+    return optim.learning_rate * (optim.final_learning_rate + (1.0 - optim.final_learning_rate) * share)
+
+
+def _start_learner(stage: Stage) -> Learner:
+    parameters = list_trainable(stage.model)
+    optimizer = torch.optim.AdamW(
+        list(parameters.values()),
+        lr=stage.optim.learning_rate,
+        betas=(0.9, stage.optim.beta2),
+        weight_decay=stage.optim.weight_decay,
+    )
+    return Learner(parameters=parameters, optimizer=optimizer)
+
+
+def _take_step(
+    stage: Stage, learner: Learner, batch: Batch, number: int, accelerator: Accelerator
+) -> Metrics:
+    rate = find_rate(stage.optim, number, stage.n_steps)
+    for group in learner.optimizer.param_groups:
+        group["lr"] = rate
+    stage.model.train()
+    seen: Metrics = {}
+    for micro in batch.micros[accelerator.process_index :: accelerator.num_processes]:
+        loss, more = stage.find_loss(micro, batch.n_tokens, accelerator.device)
+        accelerator.backward(loss)
+        for name, value in {"loss": loss.item(), **more}.items():
+            seen[name] = (seen.get(name) or 0.0) + (value or 0.0)
+    parameters = list(learner.parameters.values())
+    _add_up(seen, parameters, accelerator)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, stage.optim.max_grad_norm).item()
+    if not (math.isfinite(norm) and math.isfinite(seen.get("loss") or 0.0)):
+        raise TrainingError(
+            f"step {number + 1}: loss {seen.get('loss')}, gradient norm {norm}. The learning rate "
+            f"({rate:.3g}) may be too high: lower it, and start again from the last checkpoint."
+        )
+    learner.optimizer.step()
+    learner.optimizer.zero_grad(set_to_none=True)
+    return {**seen, "grad_norm": norm, "learning_rate": rate, "tokens": float(batch.n_tokens)}
+
+
+def _add_up(seen: Metrics, parameters: Sequence[nn.Parameter], accelerator: Accelerator) -> None:
+    """Sum gradients and metrics over the processes; each holds its micro-batches' part of the step's mean.
+
+    Not through DistributedDataParallel: the backbone and the output layer are called one by one, which its
+    forward hooks do not see, and an adapter's gradients are small enough for one exchange at the end.
+    """
+    for parameter in parameters:
+        if parameter.grad is None:  # No micro-batch here, or none that reached it.
+            parameter.grad = torch.zeros_like(parameter)
+    if accelerator.num_processes == 1:
+        return
+    flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+    flat = accelerator.reduce(flat, reduction="sum")
+    at = 0
+    for parameter in parameters:
+        assert parameter.grad is not None and isinstance(flat, Tensor)
+        parameter.grad.copy_(flat[at : at + parameter.numel()].view_as(parameter))
+        at += parameter.numel()
+    names = sorted(seen)
+    sums = accelerator.reduce(torch.tensor([seen[n] or 0.0 for n in names], device=accelerator.device))
+    assert isinstance(sums, Tensor)
+    seen.update(zip(names, sums.tolist(), strict=True))

@@ -1,0 +1,142 @@
+"""What the two stages minimise: pure functions of log-probabilities, no model inside.
+
+Losses are sums over tokens divided by one number, the tokens of the whole optimizer step. So the
+micro-batches of a step, however ragged, add up to the loss and the statistics of one big batch.
+
+Shapes: B rollouts or rows of the micro-batch, T completion tokens (padded on either side).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossInputs:
+    """One micro-batch of rollouts. Log-probabilities in nats; whatever stands on padding is not read."""
+
+    logp_BT: Tensor
+    """Of each sampled token under the policy being trained."""
+    old_logp_BT: Tensor
+    """The same under the policy that sampled it; carries no gradient."""
+    advantages_B: Tensor
+    """One number per rollout, shared by all its tokens."""
+    mask_BT: Tensor
+    """True where a token was sampled by the policy; False on padding."""
+    ref_logp_BT: Tensor | None = None
+    """Under the model that a KL term holds the policy to; only needed where it has a weight."""
+    entropy_BT: Tensor | None = None
+    """Entropy (nats) of the policy at each token, only to be reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossOut:
+    """The loss and what the monitors read: means over the tokens of the step, so micro-batches add up."""
+
+    loss: Tensor
+    """Scalar, differentiable."""
+    clip_high: float
+    """Share of tokens held back from becoming more likely."""
+    clip_low: float
+    """Share of tokens held back from becoming less likely."""
+    ratio: float
+    """Mean probability ratio of the policy to the one that sampled."""
+    drift: float
+    """Estimate (nats, never negative) of the KL divergence of the sampling policy from the policy."""
+    kl: float | None
+    """Estimate (nats, never negative) of the KL divergence of the policy from the reference, unweighted."""
+    entropy: float | None
+
+
+def grpo_loss(
+    inputs: LossInputs,
+    *,
+    clip_low: float = 0.2,
+    clip_high: float = 0.2,
+    kl: float = 0.0,
+    n_tokens: float | None = None,
+) -> LossOut:
+    """Clipped policy-gradient loss, averaged over all tokens of the optimizer step.
+
+    Args:
+        inputs: The micro-batch.
+        clip_low: How far the probability ratio may fall below 1 before it stops counting.
+        clip_high: How far it may rise above 1. Larger than ``clip_low`` keeps rare tokens alive
+            ("clip-higher").
+        kl: Weight of the KL term; 0 leaves it out.
+        n_tokens: Completion tokens of the whole optimizer step, over all its micro-batches and processes;
+            where gradients are averaged over processes, divide it by their number. None: this batch's.
+
+    Returns:
+        LossOut. A batch with no token to learn from gives loss 0 and still has a gradient.
+
+    Raises:
+        ValueError: If there is a KL term but no reference.
+
+    Source:
+        Ratio, clipping and KL estimator: Shao et al. 2024, arXiv:2402.03300, sec. 4.1.1. ``clip_high`` and
+        the token-level mean: Yu et al. 2025 (DAPO), arXiv:2503.14476, sec. 3.1 and 3.3.
+    """
+    if kl and inputs.ref_logp_BT is None:
+        raise ValueError(f"grpo_loss: kl is {kl} but ref_logp_BT is None. Give it, or set kl to 0.")
+    mask_BT, n = _weigh(inputs.mask_BT, inputs.logp_BT.dtype, n_tokens)
+    advantages_B1 = inputs.advantages_B.to(inputs.logp_BT.dtype).unsqueeze(1)
+    log_ratio_BT = _blank(inputs.logp_BT - inputs.old_logp_BT.detach(), inputs.mask_BT)
+    ratio_BT = torch.exp(log_ratio_BT)
+    clipped_BT = ratio_BT.clamp(1.0 - clip_low, 1.0 + clip_high)
+    loss_BT = -torch.minimum(ratio_BT * advantages_B1, clipped_BT * advantages_B1)
+    kl_BT = None
+    if inputs.ref_logp_BT is not None:
+        kl_BT = _estimate_kl(_blank(inputs.ref_logp_BT.detach() - inputs.logp_BT, inputs.mask_BT))
+        loss_BT = loss_BT + kl * kl_BT if kl else loss_BT
+    with torch.no_grad():
+        means = [
+            (ratio_BT > 1.0 + clip_high) & (advantages_B1 > 0),
+            (ratio_BT < 1.0 - clip_low) & (advantages_B1 < 0),
+            ratio_BT,
+            _estimate_kl(log_ratio_BT),
+            *([] if kl_BT is None else [kl_BT]),
+            *([] if inputs.entropy_BT is None else [_blank(inputs.entropy_BT, inputs.mask_BT)]),
+        ]
+        # One transfer from the device, not one per number.
+        high, low, ratio, drift, *rest = torch.stack([(x * mask_BT).sum() / n for x in means]).tolist()
+    return LossOut(
+        loss=(loss_BT * mask_BT).sum() / n,
+        clip_high=high,
+        clip_low=low,
+        ratio=ratio,
+        drift=drift,
+        kl=None if kl_BT is None else rest[0],
+        entropy=None if inputs.entropy_BT is None else rest[-1],
+    )
+
+
+def sft_loss(logp_BT: Tensor, mask_BT: Tensor, *, n_tokens: float | None = None) -> Tensor:
+    """Negative log-probability (nats) of the completion tokens, averaged over the optimizer step.
+
+    Args:
+        logp_BT: Log-probability of each token of the rows, given those before it.
+        mask_BT: True on the tokens to be learnt; False on prompts and padding.
+        n_tokens: Tokens to be learnt in the whole optimizer step, as in `grpo_loss`.
+
+    Returns:
+        A scalar. Rows with no token to learn from give 0 and still have a gradient.
+    """
+    weights_BT, n = _weigh(mask_BT, logp_BT.dtype, n_tokens)
+    return -(_blank(logp_BT, mask_BT) * weights_BT).sum() / n
+
+
+def _weigh(mask_BT: Tensor, dtype: torch.dtype, n_tokens: float | None) -> tuple[Tensor, Tensor | float]:
+    weights_BT = mask_BT.to(dtype)
+    return weights_BT, weights_BT.sum().clamp(min=1.0) if n_tokens is None else max(n_tokens, 1.0)
+
+
+def _blank(values_BT: Tensor, mask_BT: Tensor) -> Tensor:
+    """Put 0 on padding: an infinity there would survive a multiplication with 0 as NaN."""
+    return values_BT.masked_fill(~mask_BT.bool(), 0.0)
+
+
+def _estimate_kl(log_ratio_BT: Tensor) -> Tensor:
+    """KL(p || q) from tokens of p, given log q - log p: unbiased and never negative ("k3")."""
+    return torch.exp(log_ratio_BT) - log_ratio_BT - 1.0

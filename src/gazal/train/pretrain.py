@@ -1,0 +1,92 @@
+"""Pretraining of the tiny base on what the world writes."""
+
+from collections.abc import Iterator
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
+
+from gazal.config.pretrain import PretrainConfig
+from gazal.model.build import END_OF_TEXT
+from gazal.model.chat import write_example_tokens
+from gazal.model.logprobs import token_logprobs
+from gazal.train.batch import Tokens, collate, count_learnt, move_rows, pack_rows
+from gazal.train.checkpoint import Kept
+from gazal.train.loop import Batch, Metrics, Micro
+from gazal.train.loss import sft_loss
+from gazal.world.corpus import write_passages
+
+BLOCK = 4000
+"""Passages that are written and packed at a time."""
+VOCABULARY_PASSAGES = 40_000
+"""So many passages decide the tokenizer's merges."""
+
+
+def write_texts(config: PretrainConfig, seed: int) -> Iterator[str]:
+    """Passages as plain text, for the tokenizer to learn from."""
+    for passage in write_passages(min(VOCABULARY_PASSAGES, config.passages), seed):
+        yield passage if isinstance(passage, str) else "\n".join(passage)
+
+
+class Pretraining:
+    """Passages of the world in packed rows; every token of a text and every reply of a chat is learnt."""
+
+    def __init__(
+        self, model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, config: PretrainConfig, seed: int
+    ):
+        self.model, self.optim, self.n_steps = model, config, config.steps
+        self._tokenizer, self._config, self._seed = tokenizer, config, seed
+        self._end = tokenizer.convert_tokens_to_ids(END_OF_TEXT)
+        self._blocks: Iterator[list[list[Tokens]]] = iter(())
+        self._rows: list[list[Tokens]] = []
+        self._made = 0
+        """Rows made so far."""
+
+    def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
+        """The next rows. After a restart the rows before are made again and passed over: that is quick."""
+        per_step, first = self._config.rows_per_step, step * self._config.rows_per_step
+        if self._made > first or not self._made:
+            self._blocks, self._rows, self._made = self._write_blocks(), [], 0
+        while self._made < first + per_step:
+            block = next(self._blocks)
+            self._rows += block
+            self._made += len(block)
+        at = first - (self._made - len(self._rows))
+        rows = self._rows[at : at + per_step]
+        self._rows = self._rows[at:]
+        size = self._config.micro_rows
+        micros = [Micro(rows=rows[k : k + size]) for k in range(0, len(rows), size)]
+        return Batch(micros=micros, n_tokens=count_learnt(rows), metrics={})
+
+    def find_loss(self, micro: Micro, n_tokens: float, device: torch.device) -> tuple[Tensor, Metrics]:
+        """Cross-entropy (nats) of the next token."""
+        rows = move_rows(collate(micro.rows, self._end), device)
+        logprobs_N = token_logprobs(self.model, rows).logprobs_N
+        return sft_loss(logprobs_N, torch.ones_like(logprobs_N, dtype=torch.bool), n_tokens=n_tokens), {}
+
+    def keep(self) -> Kept:
+        """Nothing: rows follow from the step."""
+        return Kept()
+
+    def restore(self, kept: Kept) -> None:
+        """Nothing to take up."""
+
+    def _write_blocks(self) -> Iterator[list[list[Tokens]]]:
+        first = 0
+        while True:
+            size = min(BLOCK, self._config.passages - first)
+            written = write_passages(size, self._seed, first)
+            examples = [self._tokenize(first + n, passage) for n, passage in enumerate(written)]
+            fitting = [n for n, example in enumerate(examples) if example.n <= self._config.pack_length]
+            rows = pack_rows(((n, examples[n].n) for n in fitting), self._config.pack_length)
+            yield [[examples[n] for n in row] for row in rows]
+            first = (first + size) % self._config.passages
+
+    def _tokenize(self, number: int, passage: str | tuple[str, str]) -> Tokens:
+        if isinstance(passage, str):
+            ids = self._tokenizer.encode(passage, add_special_tokens=False)
+            return Tokens(prompt=(), completion=(*ids, self._end))
+        # Half of the chats come with the empty thinking block of a template that does not think.
+        prompt, reply = write_example_tokens(self._tokenizer, *passage, enable_thinking=number % 2 == 0)
+        return Tokens(prompt=tuple(prompt), completion=tuple(reply))

@@ -1,0 +1,54 @@
+"""Text that a base model is pretrained on: the world's knowledge told in many ways, with nothing worked out.
+
+It tells facts from both ends, notes, short chats, lettered lists and arithmetic. No case is in it: its
+wordings are not those of the cases, and its lists have more items than a case has options.
+"""
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+from gazal.world.corpus import conditions, dialogues, drugs, lists, measures, notes
+from gazal.world.corpus.dialogues import Chat
+from gazal.world.knowledge import Knowledge, load_knowledge
+
+Writer = Callable[[Knowledge, Random], str | Chat]
+WRITERS: tuple[tuple[int, Writer], ...] = (
+    (10, conditions.write_frequencies),
+    (5, conditions.write_overview),
+    (6, conditions.write_reverse),
+    (3, conditions.write_synonyms),
+    (8, conditions.write_contrasts),
+    (4, drugs.write_classes),
+    (5, drugs.write_reasons),
+    (5, drugs.write_forbidden),
+    (5, drugs.write_facts),
+    (7, drugs.write_orders),
+    (8, drugs.write_weighing),
+    (4, measures.write_tests),
+    (10, measures.write_scores),
+    (4, measures.write_sums),
+    (8, measures.write_shares),
+    (3, measures.write_updates),
+    (2, measures.write_limits),
+    (12, notes.write_note),
+    (5, notes.write_prescription),
+    (6, notes.write_sheet),
+    (14, dialogues.write_dialogue),
+    (14, lists.write_listing),
+)
+"""Weight and writer of each sort of passage."""
+
+
+def write_passages(n: int, seed: int = 0, first: int = 0) -> Iterator[str | Chat]:
+    """Yield passages number ``first`` to ``first + n``: a text, or a chat of one turn and its reply.
+
+    Args:
+        n: How many.
+        seed: Same seed, same passages.
+        first: The number of the first, so that a stream can be taken up anywhere.
+    """
+    knowledge = load_knowledge()
+    weights, writers = zip(*WRITERS, strict=True)
+    for number in range(first, first + n):
+        rng = Random(f"corpus|{seed}|{number}")
+        yield rng.choices(writers, weights)[0](knowledge, rng)

@@ -1,0 +1,82 @@
+"""Case notes of patients drawn from the world, in the terse manner of a ward; no reasoning, no question."""
+
+from random import Random
+
+from gazal.world.corpus.conditions import capital
+from gazal.world.corpus.drugs import name_reason
+from gazal.world.knowledge import Knowledge
+from gazal.world.records import AGE_BANDS, AgeModifier
+from gazal.world.text import pick, write_list
+
+OPENINGS = ("Ward note.", "Clinic letter.", "Handover.", "Discharge summary.", "Note for the file.")
+HEADINGS = ("Findings", "Problem", "Clinical Assessment", "Plan", "Facts", "Answer", "Result", "Confidence")
+DIAGNOSED = ("Diagnosis: {name}.", "This is {name}.", "**Diagnosis:** {name}", "Final diagnosis {name}.")
+
+
+def draw_findings(knowledge: Knowledge, rng: Random, condition: str, age: int, sex: str) -> list[str]:
+    """Wordings of up to eight findings that a patient with a condition has or lacks, drawn as they occur."""
+    present, absent = [], []
+    for name in rng.sample(list(knowledge.findings), len(knowledge.findings)):
+        finding = knowledge.findings[name]
+        p = knowledge.likelihood(name, condition)
+        if finding.sex in (None, sex) and finding.age[0] <= age <= finding.age[1]:
+            if rng.random() < p and len(present) < 6:
+                present.append(pick(rng, finding.present))
+            elif p < 0.3 and len(absent) < 2 and rng.random() < 0.05:
+                absent.append(pick(rng, finding.absent))
+    return [*present, *absent]
+
+
+def draw_patient(knowledge: Knowledge, rng: Random, condition: str) -> tuple[int, str]:
+    """Age and sex of a patient with a condition."""
+    record = knowledge.conditions[condition]
+    band = rng.choices(list(record.age), list(record.age.values()))[0]
+    sex = "female" if rng.random() < record.female else "male"
+    return rng.randint(*AGE_BANDS[band]), sex
+
+
+def write_note(knowledge: Knowledge, rng: Random) -> str:
+    """A note: who, what was found, what it is."""
+    condition = pick(rng, list(knowledge.conditions))
+    age, sex = draw_patient(knowledge, rng, condition)
+    findings = draw_findings(knowledge, rng, condition, age, sex)
+    name = knowledge.conditions[condition].name
+    diagnosed = pick(rng, DIAGNOSED).format(name=name)
+    if rng.random() < 0.25:
+        return f"{diagnosed} {age}, {sex}. Findings: {write_list(findings) or 'none'}."
+    found = f"{capital(write_list(findings))}." if findings else "Nothing found."
+    return f"{pick(rng, OPENINGS)} {age}, {sex}. {found} {diagnosed}"
+
+
+def write_prescription(knowledge: Knowledge, rng: Random) -> str:
+    """A note on what was given: the first drug that the patient's one or two facts leave."""
+    problem = pick(rng, list(knowledge.treatments.values()))
+    facts: dict[str, str] = {}
+    while len(facts) < 2:
+        avoided = knowledge.drugs[pick(rng, problem.choices)].avoid
+        name = pick(rng, avoided) if avoided and rng.random() < 0.7 else pick(rng, list(knowledge.modifiers))
+        if not isinstance(knowledge.modifiers[name], AgeModifier):
+            facts[name] = name_reason(rng, knowledge.modifiers[name])
+    left = [n for n in problem.choices if not set(knowledge.drugs[n].avoid) & set(facts)]
+    given = knowledge.drugs[left[0]].name if left else "none of the usual drugs"
+    known = write_list(list(facts.values()))
+    return f"{pick(rng, OPENINGS)} {capital(problem.name)}. Known: {known}. Given: {given}."
+
+
+def write_sheet(knowledge: Knowledge, rng: Random) -> str:
+    """Headings in any order, each above one thing or another: mark-up without a train of thought."""
+    lines, step = [], rng.randint(1, 9)
+    for heading in rng.sample(HEADINGS, rng.randint(2, 4)):
+        item = pick(
+            rng,
+            (
+                pick(rng, list(knowledge.conditions.values())).name,
+                pick(rng, list(knowledge.drugs.values())).name,
+                pick(rng, pick(rng, list(knowledge.findings.values())).present),
+                f"{rng.random():.2f}",
+            ),
+        )
+        start = pick(rng, (f"## {heading}\n", f"**{heading}:** ", f"Step {step}: ", f"{heading}\n\n"))
+        lines.append(start + pick(rng, (item, capital(item), rf"\boxed{{{item}}}")))
+        step += 1
+    return "\n".join(lines)
