@@ -3,9 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
+from gazal.config.load import dump_recipe
 from gazal.config.recipe import Recipe
-from gazal.core.stage import close_stage, open_stage
+from gazal.core.case import Case
+from gazal.core.stage import StageFolder, close_stage, open_stage
+from gazal.core.store import read_cases, read_traces, write_cases, write_traces
+from gazal.errors import ConfigError
+
+StageName = Literal["pretrain", "cases", "sft", "grpo", "evaluate"]
+CASES, REPLIES = "cases.jsonl", "replies.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,25 +27,162 @@ class Progress:
     """The newest numbers, for a person."""
 
 
-def pretrain(recipe: Recipe, out: Path) -> Iterator[Progress]:
-    """Make a small base model from nothing: its tokenizer, its weights, its card."""
-    from gazal.model.build import build_model, train_tokenizer
-    from gazal.model.card import write_card
-    from gazal.model.save import save_model
-    from gazal.train.loop import train
-    from gazal.train.pretrain import Pretraining, write_texts
+def run(recipe: Recipe, out: Path, until: StageName | None = None) -> Iterator[Progress]:
+    """Go through the stages of a recipe; what is there already is not made again.
+
+    Args:
+        recipe: What to do.
+        out: Folder of the run.
+        until: Stop after this stage.
+
+    Yields:
+        How far each stage is.
+
+    Raises:
+        GazalError: Something a user can mend; what is done so far stays and is gone on from.
+    """
+    _keep_recipe(recipe, out)
+    for name in _list_stages(recipe, until):
+        yield from STAGES[name](recipe, out)
+
+
+def _list_stages(recipe: Recipe, until: StageName | None) -> list[str]:
+    wanted = [name for name in STAGES if name == "cases" or getattr(recipe, name) is not None]
+    if recipe.pretrain is not None and recipe.sft is recipe.grpo is recipe.evaluate is None:
+        wanted = ["pretrain"]
+    if until is None:
+        return wanted
+    if until not in wanted:
+        raise ConfigError(f"recipe {recipe.name}: has no stage {until}. Its stages: {', '.join(wanted)}.")
+    return wanted[: wanted.index(until) + 1]
+
+
+def _keep_recipe(recipe: Recipe, out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "recipe.yaml").write_text(dump_recipe(recipe), encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"--out {out}: cannot be written ({error.strerror}). Name another folder."
+        ) from None
+
+
+def _pretrain(recipe: Recipe, out: Path) -> Iterator[Progress]:
+    from gazal.train.stages import run_pretraining
     from gazal.world.knowledge import load_knowledge
 
-    config, knowledge = recipe.pretrain, load_knowledge().version
-    assert config is not None
-    stage = open_stage(out / "base", {**config.model_dump(mode="json"), "knowledge": knowledge}, recipe.seed)
+    assert recipe.pretrain is not None
+    settings = {**recipe.pretrain.model_dump(mode="json"), "knowledge": load_knowledge().version}
+    if stage := open_stage(out / "base", settings, recipe.seed):
+        for step in run_pretraining(recipe, stage):
+            yield _tell("pretrain", step.step, step.of, step.metrics)
+        close_stage(stage, {"steps": recipe.pretrain.steps})
+
+
+def _cases(recipe: Recipe, out: Path) -> Iterator[Progress]:
+    """Gather what each stage learns from or asks, so that every later stage reads files."""
+    from gazal.curate.gather import gather_cases, gather_examples
+    from gazal.world.knowledge import load_knowledge
+
+    settings: dict[str, Any] = {"knowledge": load_knowledge().version}
+    if recipe.sft:
+        settings["sft"] = [source.model_dump(mode="json") for source in recipe.sft.examples]
+    for name, config in (("grpo", recipe.grpo), ("evaluate", recipe.evaluate)):
+        if config:
+            settings[name] = [source.model_dump(mode="json") for source in config.cases]
+    settings["limit"] = recipe.evaluate.limit if recipe.evaluate else None
+    stage = open_stage(out / "cases", settings, recipe.seed)
     if stage is None:
         return
-    tokenizer = train_tokenizer(write_texts(config, recipe.seed), config.shape.vocabulary, config.shape.context)
-    model = build_model(config.shape, tokenizer, recipe.seed)
-    training = Pretraining(model, tokenizer, config, recipe.seed)
-    for step in train(training, stage.part, stage.fingerprint):
-        yield Progress(stage="pretrain", done=step.step, of=step.of, note=f"loss {step.metrics['loss']:.3f}")
-    save_model(model, tokenizer, stage.part, dtype="bfloat16")
-    write_card(stage.part, model, stage.made_from)
-    close_stage(stage, {"steps": config.steps, "parameters": model.num_parameters()})
+    counts: dict[str, int] = {}
+    if recipe.sft:
+        pairs = list(gather_examples(recipe.sft.examples, recipe.seed))
+        counts["sft"] = len(pairs)
+        (stage.part / "sft").mkdir(exist_ok=True)
+        write_cases(stage.part / "sft" / CASES, (case for case, _ in pairs))
+        write_traces(stage.part / "sft" / REPLIES, (trace for _, trace in pairs))
+        yield Progress(stage="cases", done=len(counts), of=3, note=f"{len(pairs):,} examples to learn from")
+    if recipe.grpo:
+        counts["grpo"] = _write(stage, "grpo", gather_cases(recipe.grpo.cases, recipe.seed))
+        yield Progress(stage="cases", done=len(counts), of=3, note=f"{counts['grpo']:,} cases for GRPO")
+    if config := recipe.evaluate:
+        counts["evaluate"] = _write(stage, "evaluate", gather_cases(config.cases, recipe.seed, config.limit))
+        yield Progress(stage="cases", done=3, of=3, note=f"{counts['evaluate']:,} cases to evaluate on")
+    close_stage(stage, counts)
+
+
+def _write(stage: StageFolder, name: str, cases: Iterator[Case]) -> int:
+    (stage.part / name).mkdir(exist_ok=True)
+    return write_cases(stage.part / name / CASES, cases)
+
+
+def _sft(recipe: Recipe, out: Path) -> Iterator[Progress]:
+    from gazal.train.stages import run_sft
+
+    assert recipe.sft is not None
+    settings = {**_settings(recipe), **recipe.sft.model_dump(mode="json")}
+    folder = out / "cases" / "sft"
+    stage = open_stage(out / "sft", settings, recipe.seed, {"examples": folder, **_find_base(recipe)})
+    if stage is None:
+        return
+    cases = {case.id: case for case in read_cases(folder / CASES)}
+    pairs = [(cases[trace.case_id], trace) for trace in read_traces(folder / REPLIES)]
+    counts: dict[str, Any] = {}
+    for step in run_sft(recipe, pairs, stage, counts):
+        yield _tell("sft", step.step, step.of, step.metrics)
+    close_stage(stage, counts)
+
+
+def _grpo(recipe: Recipe, out: Path) -> Iterator[Progress]:
+    from gazal.train.stages import MERGED, run_grpo
+
+    assert recipe.grpo is not None
+    settings = {**_settings(recipe), **recipe.grpo.model_dump(mode="json")}
+    start = out / "sft" / MERGED if recipe.sft else None
+    inputs = {"cases": out / "cases" / "grpo", **({"sft": start} if start else _find_base(recipe))}
+    stage = open_stage(out / "grpo", settings, recipe.seed, inputs)
+    if stage is None:
+        return
+    cases = read_cases(out / "cases" / "grpo" / CASES)
+    for step in run_grpo(recipe, cases, start, stage):
+        yield _tell("grpo", step.step, step.of, step.metrics)
+    close_stage(stage, {"cases": len(cases)})
+
+
+def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
+    from gazal.evaluate.stage import run_evaluation
+    from gazal.train.stages import MERGED
+
+    assert recipe.evaluate is not None
+    models = {"base": None}
+    models |= {name: out / name / MERGED for name in ("sft", "grpo") if getattr(recipe, name)}
+    inputs = {"cases": out / "cases" / "evaluate", **{n: p for n, p in models.items() if p}}
+    settings = {**_settings(recipe), "sampling": recipe.evaluate.sampling.model_dump(mode="json")}
+    stage = open_stage(out / "evaluate", settings, recipe.seed, {**inputs, **_find_base(recipe)})
+    if stage is None:
+        return
+    cases = read_cases(out / "cases" / "evaluate" / CASES)
+    for name, done, of in run_evaluation(recipe, cases, models, stage.part):
+        yield Progress(stage="evaluate", done=done, of=of, note=name)
+    close_stage(stage, {"cases": len(cases), "models": len(models)})
+
+
+STAGES = {"pretrain": _pretrain, "cases": _cases, "sft": _sft, "grpo": _grpo, "evaluate": _evaluate}
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    return {"model": recipe.model.model_dump(mode="json"), "adapter": recipe.adapter.model_dump(mode="json")}
+
+
+def _find_base(recipe: Recipe) -> dict[str, Path]:
+    """The base as an input to be hashed; nothing for a checkpoint on the hub, which its revision names."""
+    from gazal.model.load import find_model
+
+    place = find_model(recipe.model.path)
+    return {"base": place} if isinstance(place, Path) else {}
+
+
+def _tell(stage: str, done: int, of: int, metrics: Any) -> Progress:
+    named = {"loss": "loss", "reward/total": "reward", "rollout/right": "right"}
+    found = [f"{word} {metrics[name]:.3f}" for name, word in named.items() if metrics.get(name) is not None]
+    return Progress(stage=stage, done=done, of=of, note=", ".join(found))

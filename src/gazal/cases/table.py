@@ -8,11 +8,31 @@ import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from gazal.cases import medmcqa, medqa, mmlu, mmlu_pro, pubmedqa
 from gazal.cases.published import Suite, refuse_unpublished
 from gazal.core.case import Case
 from gazal.errors import ConfigError, DataError
+
+
+class Placed(Protocol):
+    """Something that lies in files under the data folder."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the table."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """Its place under the data folder."""
+        ...
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files."""
+        ...
 
 
 def load_suite(
@@ -56,8 +76,8 @@ def find_suite(name: str) -> Suite:
     raise ConfigError(f"suite {name!r} is not known.{hint} Known: {', '.join(SUITES)}.")
 
 
-def locate_suite(suite: Suite, root: Path | None) -> Path:
-    """The path that ``suite.read`` takes.
+def locate_suite(suite: Placed, root: Path | None) -> Path:
+    """The path that ``suite.read`` takes, or an explained set's ``open``.
 
     Raises:
         ConfigError: If root is None and GAZAL_DATA is not set.

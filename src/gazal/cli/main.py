@@ -9,7 +9,7 @@ import typer
 
 from gazal import __version__
 from gazal.cli.cases import cases
-from gazal.cli.run import pretrain
+from gazal.cli.run import grpo, pretrain, run, sft
 from gazal.cli.score import score
 from gazal.cli.show import show
 from gazal.errors import GazalError
@@ -22,7 +22,10 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(cases)
+app.command()(run)
 app.command()(pretrain)
+app.command()(sft)
+app.command()(grpo)
 app.command()(score)
 app.command()(show)
 

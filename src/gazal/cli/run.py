@@ -1,4 +1,4 @@
-"""``gazal run`` and ``gazal pretrain``: a recipe from its first stage to its last, with progress."""
+"""``gazal run``, and the verbs that are one stage of it: a recipe from its first stage to its last."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,30 +7,57 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from gazal.config.recipe import Recipe
-    from gazal.path import Progress
+    from gazal.path import Progress, StageName
 
+RecipeFile = Annotated[Path, typer.Argument(help="A recipe, such as recipes/demo.yaml.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Change a value, such as grpo.steps=10; repeatable.")
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/<name of the recipe>.")]
 
 
-def pretrain(
-    recipe: Annotated[Path, typer.Argument(help="Recipe with a `pretrain` stage.")],
+def run(
+    recipe: RecipeFile,
     out: Out = None,
     overrides: Overrides = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the whole recipe and estimate memory; run nothing.")
+    ] = False,
 ) -> None:
+    """Go through a recipe: cases, SFT, GRPO, evaluation. The same command goes on where it stopped."""
+    if dry_run:
+        _check(recipe, overrides)
+        return
+    _go(recipe, out, overrides, None)
+
+
+def pretrain(recipe: RecipeFile, out: Out = None, overrides: Overrides = None) -> None:
     """Make a small base model from nothing; the same command goes on where it stopped."""
+    _go(recipe, out, overrides, "pretrain")
+
+
+def sft(recipe: RecipeFile, out: Out = None, overrides: Overrides = None) -> None:
+    """Go through a recipe up to supervised fine-tuning."""
+    _go(recipe, out, overrides, "sft")
+
+
+def grpo(recipe: RecipeFile, out: Out = None, overrides: Overrides = None) -> None:
+    """Go through a recipe up to reinforcement learning."""
+    _go(recipe, out, overrides, "grpo")
+
+
+def _go(recipe: Path, out: Path | None, overrides: list[str] | None, until: "StageName | None") -> None:
     from gazal.config.load import load_recipe
-    from gazal.errors import ConfigError
-    from gazal.path import pretrain as make
+    from gazal.path import run as go
 
     read = load_recipe(recipe, overrides or [])
-    if read.pretrain is None:
-        raise ConfigError(f"{recipe}: has no stage pretrain. Use recipes/tiny-base.yaml, or `gazal run`.")
     folder = out or Path("runs") / read.name
-    show_stages(make(read, folder), folder)
+    show_stages(go(read, folder, until), folder)
+    typer.echo(f"{folder}: done")
+
+
+def _check(recipe: Path, overrides: list[str] | None) -> None:
+    raise NotImplementedError
 
 
 def show_stages(events: Iterator["Progress"], folder: Path) -> None:

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
-
 from types import TracebackType
 from typing import Self, TypeVar
 

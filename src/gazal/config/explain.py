@@ -34,8 +34,8 @@ def find_path(error: ErrorDetails, values: Mapping[str, Any]) -> Path:
     """
     path: list[str | int] = []
     here: Any = values
-    for part in error["loc"]:
-        if isinstance(here, Mapping) and part not in here and here.get("source") == part:
+    for before, part in zip((None, *error["loc"]), error["loc"], strict=False):
+        if isinstance(before, int) and isinstance(here, Mapping) and here.get("source") == part:
             continue
         path.append(part)
         if isinstance(here, Mapping):

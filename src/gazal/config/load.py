@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,11 @@ def set_values(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
         ConfigError: If a path leads nowhere or a value does not fit; names the override.
     """
     values = recipe.model_dump(mode="json")
-    paths = [apply_override(values, assignment) for assignment in overrides]
+    paths = []
+    for assignment in overrides:
+        paths.append(apply_override(values, assignment))
+        with suppress(ValidationError):  # Not yet, perhaps: two values may be right only together.
+            values = Recipe.model_validate(values).model_dump(mode="json")
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:

@@ -79,8 +79,8 @@ def _note(provenance: dict[str, str], path: str, value: Any) -> None:
     """What was said of the old value is not true of the new one."""
     if not provenance or path in UNSOURCED:
         return
-    within = [known for known in provenance if known == path or known.startswith(f"{path}.")]
-    for known in within:
+    for known in [known for known in provenance if known == path or known.startswith(f"{path}.")]:
         del provenance[known]
-    if path in within and not isinstance(value, dict):
+    maps = value if isinstance(value, list) else [value]
+    if not any(isinstance(inner, dict) for inner in maps):
         provenance[path] = "set: on the command line"

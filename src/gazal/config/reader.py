@@ -42,6 +42,11 @@ class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
+    def write_text(self, text: str) -> yaml.ScalarNode:
+        # PyYAML folds these into plain line breaks unless they are escaped, which only double quotes do.
+        style = '"' if any(mark in text for mark in "\x85\u2028\u2029\ufeff") else None
+        return self.represent_scalar(_TEXT, text, style=style)
+
 
 def _read_map(loader: _Loader, node: yaml.Node) -> dict[str, Any]:
     if not isinstance(node, yaml.MappingNode):
@@ -94,6 +99,7 @@ def _refuse(loader: _Loader, node: yaml.Node) -> Any:
 for _tag, _pattern, _first in _RESOLVERS:
     _Loader.add_implicit_resolver(_tag, _pattern, _first)
     _Dumper.add_implicit_resolver(_tag, _pattern, _first)
+_Dumper.add_representer(str, _Dumper.write_text)
 _Loader.add_constructor(_MAP, _read_map)
 _Loader.add_constructor(_LIST, _read_list)
 _Loader.add_constructor(_TEXT, _read_text)

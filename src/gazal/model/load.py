@@ -7,6 +7,8 @@ transformers would fill a missing weight with random numbers and go on.
 import difflib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +16,7 @@ from typing import Any, cast
 import torch
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging
 
 from gazal.config.model import ModelConfig
 from gazal.errors import ConfigError, DataError
@@ -54,15 +57,8 @@ def load_model(config: ModelConfig) -> PreTrainedModel:
     if isinstance(place, Path):
         _check_weights(place)
     try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            place,
-            revision=config.revision,
-            dtype=getattr(torch, config.dtype),
-            attn_implementation=config.attention,
-            use_safetensors=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
+        with be_quiet():
+            model, report = _read_model(config, place)
     except ImportError as error:
         raise ConfigError(
             f"model.attention: {config.attention} cannot run here ({_first_line(error)}). "
@@ -70,13 +66,26 @@ def load_model(config: ModelConfig) -> PreTrainedModel:
         ) from error
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise _explain(config, place, "model", error) from error
-    model, report = loaded
     _check_complete(config.path, report)
     # The name goes into the adapter's files: what the recipe says, not where this machine keeps it.
     model.name_or_path = model.config._name_or_path = config.path
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return cast(PreTrainedModel, model.eval())
+
+
+@contextmanager
+def be_quiet() -> Iterator[None]:
+    """No bars and tables of transformers on the screen; what they would say is checked or raised."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def find_model(path: str) -> Path | str:
@@ -106,6 +115,20 @@ def find_tiny_base() -> Path:
             "it with `gazal pretrain recipes/tiny-base.yaml` and set model.path to its folder."
         )
     return place
+
+
+def _read_model(config: ModelConfig, place: Path | str) -> tuple[PreTrainedModel, dict[str, Any]]:
+    loaded: Any = AutoModelForCausalLM.from_pretrained(
+        place,
+        revision=config.revision,
+        dtype=getattr(torch, config.dtype),
+        attn_implementation=config.attention,
+        use_safetensors=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # Refused below by name.
+    )
+    return loaded
 
 
 def _check_folder(place: Path) -> Path:
@@ -144,7 +167,8 @@ def _check_weights(place: Path) -> None:
 
 def _check_complete(path: str, report: dict[str, Any]) -> None:
     for kind, what in (("missing_keys", "lacks"), ("mismatched_keys", "has another shape of")):
-        names = sorted(str(name) for name in report.get(kind) or ())
+        found = report.get(kind) or ()
+        names = sorted(entry if isinstance(entry, str) else entry[0] for entry in found)
         if names:
             raise DataError(
                 f"{path}: {what} {len(names)} of the weights that its config.json asks for, the first is "

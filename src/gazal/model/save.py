@@ -10,6 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from gazal.model.adapter import SETTINGS
+from gazal.model.load import be_quiet
 
 
 def save_adapter(adapted: PeftModel, folder: Path) -> None:
@@ -33,7 +34,7 @@ def save_model(
         model: One without an adapter.
         tokenizer: Its tokenizer.
         folder: Where to.
-        dtype: Round the weights to this, such as ``bfloat16``, in the model itself; None leaves them as they are.
+        dtype: Round the weights to this, such as ``bfloat16``, in the model itself; None leaves them.
 
     Raises:
         TypeError: The model still carries an adapter; merge it into a copy first.
@@ -44,5 +45,6 @@ def save_model(
         )
     if dtype is not None:
         cast(nn.Module, model).to(dtype=getattr(torch, dtype))
-    model.save_pretrained(folder)
+    with be_quiet():
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -40,21 +40,18 @@ class Pretraining:
         self._end = tokenizer.convert_tokens_to_ids(END_OF_TEXT)
         self._blocks: Iterator[list[list[Tokens]]] = iter(())
         self._rows: list[list[Tokens]] = []
-        self._made = 0
-        """Rows made so far."""
+        self._next = -1
+        """Number of the first of them."""
 
     def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
         """The next rows. After a restart the rows before are made again and passed over: that is quick."""
         per_step, first = self._config.rows_per_step, step * self._config.rows_per_step
-        if self._made > first or not self._made:
-            self._blocks, self._rows, self._made = self._write_blocks(), [], 0
-        while self._made < first + per_step:
-            block = next(self._blocks)
-            self._rows += block
-            self._made += len(block)
-        at = first - (self._made - len(self._rows))
-        rows = self._rows[at : at + per_step]
-        self._rows = self._rows[at:]
+        if first != self._next:
+            self._blocks, self._rows, self._next = self._write_blocks(), [], 0
+        while self._next + len(self._rows) < first + per_step:
+            self._rows += next(self._blocks)
+        rows = self._rows[first - self._next :][:per_step]
+        self._rows, self._next = self._rows[first - self._next + per_step :], first + per_step
         size = self._config.micro_rows
         micros = [Micro(rows=rows[k : k + size]) for k in range(0, len(rows), size)]
         return Batch(micros=micros, n_tokens=count_learnt(rows), metrics={})

@@ -126,7 +126,5 @@ def write_contrasts(knowledge: Knowledge, rng: Random) -> str:
         if other != name and q < 0.6 * p and name_frequency(p) != name_frequency(q):
             condition, rival = knowledge.conditions[name].name, knowledge.conditions[other].name
             words = {"how": name_frequency(p), "less": name_frequency(q)}
-            lines.append(
-                fill(pick(rng, CONTRAST), finding=phrase, condition=condition, other=rival, **words)
-            )
+            lines.append(fill(pick(rng, CONTRAST), finding=phrase, condition=condition, other=rival, **words))
     return " ".join(lines[:4]) or write_frequencies(knowledge, rng)

@@ -93,7 +93,9 @@ def _draw_item(rng: Random, score: BedsideScore, name: str) -> tuple[str, float]
     if isinstance(item, NumberItem):
         value = round(rng.uniform(*item.range), item.decimals)
         who = (" of a woman" if sex == "female" else " of a man") if item.male_bands else ""
-        return item.text.format(value=f"{value:.{item.decimals}f}") + who, points(score, name, value, age, sex)
+        return item.text.format(value=f"{value:.{item.decimals}f}") + who, points(
+            score, name, value, age, sex
+        )
     if isinstance(item, PressureItem):
         systolic = rng.randint(75, 160)
         value = f"{systolic}/{min(rng.randint(45, 95), systolic - 15)}"

@@ -1,0 +1,1 @@
+"""From sources to examples: what is learned from and what is asked."""

@@ -1,0 +1,124 @@
+"""Gather the cases, and the worked replies to learn from, that a recipe names."""
+
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+
+from gazal.cases.explained import EXPLAINED, load_explained
+from gazal.cases.table import load_suite
+from gazal.config.data import FileSource, Source, SuiteSource, WorldSource
+from gazal.core.case import Case
+from gazal.core.store import read_cases, read_traces
+from gazal.core.trace import Trace
+from gazal.errors import ConfigError, DataError
+from gazal.score.answer import judge_answer
+from gazal.score.format import judge_format
+from gazal.world.generate import make_cases
+from gazal.world.solve import solve
+
+Pair = tuple[Case, Trace]
+
+
+def gather_cases(sources: Sequence[Source], seed: int, limit: int | None = None) -> Iterator[Case]:
+    """Yield the cases of all sources, one source after the other.
+
+    Args:
+        sources: Where from.
+        seed: For world sources that do not set their own, and for draws from a suite.
+        limit: At most so many of each source; of a suite, drawn from all of it.
+
+    Raises:
+        DataError: A case comes twice, or a file cannot be read.
+        ConfigError: There is no such suite.
+    """
+    seen: set[str] = set()
+    for place, source in enumerate(sources):
+        for case in _cut(_read_cases(source, seed), source, limit, seed):
+            if case.id in seen:
+                raise DataError(
+                    f"source {place}: case {case.id} came from an earlier source already. Give world sources "
+                    "different seeds, or name each suite once."
+                )
+            seen.add(case.id)
+            yield case
+
+
+def gather_examples(sources: Sequence[Source], seed: int) -> Iterator[Pair]:
+    """Yield cases with a worked reply each; the replies have passed the judges of answer and format.
+
+    Raises:
+        DataError: As `gather_cases`; also where a reply is missing, wrong or out of format.
+        ConfigError: A suite has keys but no explanations to learn from.
+    """
+    seen: set[str] = set()
+    for place, source in enumerate(sources):
+        for case, trace in _read_examples(source, seed):
+            if case.id in seen:
+                raise DataError(f"source {place}: case {case.id} came from an earlier source already.")
+            seen.add(case.id)
+            for judge in (judge_answer, judge_format):
+                score = judge(case, trace)
+                if score.value != 1.0:
+                    raise DataError(
+                        f"source {place}: the reply to {case.id} cannot be learned from ({score.why}). "
+                        "Take it out of the file."
+                    )
+            yield case, trace
+
+
+def _read_cases(source: Source, seed: int) -> Iterator[Case]:
+    match source:
+        case WorldSource():
+            yield from make_cases(
+                source.kinds,
+                n=source.n,
+                seed=seed if source.seed is None else source.seed,
+                split=source.split,
+                difficulty=source.difficulty,
+                twins=source.twins,
+            )
+        case SuiteSource(suite=name) if name in EXPLAINED:
+            yield from (case for case, _ in load_explained(name, limit=source.n, seed=seed))
+        case SuiteSource(suite=name):
+            yield from load_suite(name)
+        case FileSource(cases=path):
+            yield from read_cases(path)
+
+
+def _cut(cases: Iterator[Case], source: Source, limit: int | None, seed: int) -> Iterator[Case]:
+    """The world's cases come in random order: take the first. Of others draw some, in their own order."""
+    wanted = [n for n in (source.n if isinstance(source, SuiteSource) else None, limit) if n is not None]
+    if not wanted:
+        yield from cases
+    elif isinstance(source, WorldSource):
+        yield from (case for _, case in zip(range(min(wanted)), cases, strict=False))
+    else:
+        whole = list(cases)
+        chosen = Random(f"draw|{seed}").sample(range(len(whole)), min(*wanted, len(whole)))
+        yield from (whole[number] for number in sorted(chosen))
+
+
+def _read_examples(source: Source, seed: int) -> Iterator[Pair]:
+    match source:
+        case WorldSource():
+            yield from ((case, solve(case)) for case in _read_cases(source, seed))
+        case SuiteSource(suite=name) if name in EXPLAINED:
+            yield from load_explained(name, limit=source.n, seed=seed)
+        case SuiteSource(suite=name):
+            raise ConfigError(
+                f"sft.examples: suite {name} has keys but nothing to learn from. Sets with explanations: "
+                f"{', '.join(EXPLAINED)}. Keys serve grpo.cases."
+            )
+        case FileSource(cases=path, replies=None):
+            raise ConfigError(f"sft.examples: {path} comes without replies. Name their file with `replies`.")
+        case FileSource(cases=path, replies=replies):
+            assert replies is not None
+            yield from _join(read_cases(path), read_traces(replies), str(replies))
+
+
+def _join(cases: list[Case], traces: list[Trace], where: str) -> Iterator[Pair]:
+    by_id: Callable[[str], Case | None] = {case.id: case for case in cases}.get
+    for trace in traces:
+        case = by_id(trace.case_id)
+        if case is None:
+            raise DataError(f"{where}: a reply to {trace.case_id}, which is no case of the file beside it.")
+        yield case, trace

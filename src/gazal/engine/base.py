@@ -1,0 +1,47 @@
+"""What an engine is asked, what it gives back, and what every engine promises."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gazal.config.sampling import Sampling
+from gazal.core.trace import Trace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One reply that is wanted."""
+
+    case_id: str
+    sample: int
+    """Which of several replies to the same case; another sample is another draw."""
+    prompt: str
+    """The user's text; the engine puts it into the model's chat template."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """One reply, with what a trainer needs to learn from it."""
+
+    trace: Trace
+    prompt_tokens: tuple[int, ...]
+    """The prompt as the model read it."""
+    tokens: tuple[int, ...]
+    """The reply as the model wrote it, with the stop token where it stopped by itself."""
+    logprobs: tuple[float, ...]
+    """Of each token (nats): at temperature 1 over the whole vocabulary, whatever it was sampled at."""
+
+
+class Engine(Protocol):
+    """Anything that replies: a model here, a server elsewhere, a script."""
+
+    name: str
+    """What ``Trace.model`` says."""
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling, seed: int) -> list[Rollout]:
+        """One rollout per request, in the order of the requests.
+
+        The same call gives the same rollouts. A reply depends on its own request and on the seed, never on
+        what else was asked. A request that cannot be served has a trace whose stop is ``error``.
+        """
+        ...

@@ -1,0 +1,150 @@
+"""Sampling from a model in this process, many replies at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import isfinite
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from gazal.config.sampling import Sampling
+from gazal.core.chat import hash_prompt
+from gazal.core.trace import Stop, Trace
+from gazal.engine.base import Request, Rollout
+from gazal.engine.batch import Ended, start_batch, write_on
+from gazal.engine.noise import draw_noise
+from gazal.errors import ConfigError, DataError
+from gazal.model.chat import find_end_token, write_prompt_tokens
+
+
+class LocalEngine:
+    """Replies of a plain (merged) transformers model, whose weights may change between calls.
+
+    Log-probabilities that are not numbers, as after a diverged update, make that reply an ``error``.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        enable_thinking: bool = True,
+        name: str,
+    ) -> None:
+        """Look at model and tokenizer; nothing is written yet.
+
+        Raises:
+            ConfigError: A layer attends to a window only, or the tokenizer has no chat template.
+        """
+        others = set(getattr(model.config, "layer_types", None) or ()) - {"full_attention"}
+        if others:
+            raise ConfigError(
+                f"model {name}: some layers are of type {', '.join(sorted(others))}; the local engine "
+                "writes with full_attention only. Use another model or another engine."
+            )
+        self.model, self.tokenizer, self.name = model, tokenizer, name
+        self.enable_thinking = enable_thinking
+        self.stops = _find_stops(model, tokenizer)
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling, seed: int) -> list[Rollout]:
+        """One rollout per request, in the order of the requests."""
+        done = dict(self._run(requests, sampling, seed))
+        return [done[number] for number in range(len(requests))]
+
+    def stream(self, requests: Sequence[Request], sampling: Sampling, seed: int) -> Iterator[Rollout]:
+        """The rollouts of `generate`, each as soon as it is finished."""
+        for _, rollout in self._run(requests, sampling, seed):
+            yield rollout
+
+    def _run(
+        self, requests: Sequence[Request], sampling: Sampling, seed: int
+    ) -> Iterator[tuple[int, Rollout]]:
+        """Which request, and its rollout. Between two of them the model is as the caller left it."""
+        distinct = dict.fromkeys(request.prompt for request in requests)
+        read = {prompt: self._read_prompt(prompt, sampling) for prompt in distinct}
+        for number, request in enumerate(requests):
+            if not read[request.prompt]:
+                yield number, self._write_rollout(request, ())
+        prompts = {n: read[request.prompt] for n, request in enumerate(requests) if read[request.prompt]}
+        for numbers in _plan_batches(prompts, sampling.batch_size):
+            asked = [requests[number] for number in numbers]
+            noise = [draw_noise(seed, r.case_id, r.sample, sampling.max_new_tokens) for r in asked]
+            with _inferring(self.model):
+                batch = start_batch(self.model, [prompts[number] for number in numbers], np.stack(noise))
+            while batch.numbers:
+                with _inferring(self.model):
+                    ended = write_on(self.model, batch, sampling, self.stops)
+                for end in ended:
+                    number = numbers[end.number]
+                    yield number, self._write_rollout(requests[number], prompts[number], end)
+
+    def _read_prompt(self, prompt: str, sampling: Sampling) -> tuple[int, ...]:
+        """Its tokens; none where it holds control tokens or leaves no room for the reply."""
+        try:
+            tokens = tuple(write_prompt_tokens(self.tokenizer, prompt, self.enable_thinking))
+        except DataError:
+            return ()
+        fits = len(tokens) + sampling.max_new_tokens <= self.model.config.max_position_embeddings
+        return tokens if fits else ()
+
+    def _write_rollout(self, request: Request, prompt: tuple[int, ...], end: Ended | None = None) -> Rollout:
+        """What became of a request; without an end, it could not be asked."""
+        tokens: tuple[int, ...] = ()
+        logprobs: tuple[float, ...] = ()
+        stop: Stop = "error"
+        if end and all(map(isfinite, end.logprobs)):
+            tokens, logprobs = end.tokens, end.logprobs
+            stop = "end" if tokens[-1] in self.stops else "length"
+        said = list(tokens[: -1 if stop == "end" else None])
+        # Special tokens stay: a trace is verbatim, and some tokenizers count <think> among them.
+        text = self.tokenizer.decode(said, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        trace = Trace(
+            case_id=request.case_id,
+            text=str(text),
+            sample=request.sample,
+            model=self.name,
+            stop=stop,
+            n_tokens=len(tokens),
+            prompt_hash=hash_prompt(request.prompt),
+        )
+        return Rollout(trace=trace, prompt_tokens=prompt, tokens=tokens, logprobs=logprobs)
+
+
+def _plan_batches(prompts: Mapping[int, tuple[int, ...]], size: int) -> list[list[int]]:
+    """Numbers of requests that are written together: like lengths, and one prompt in one batch if it fits.
+
+    The longest come first: what does not fit into memory fails at once.
+    """
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for number, prompt in prompts.items():
+        groups.setdefault(prompt, []).append(number)
+    batches: list[list[int]] = []
+    for prompt in sorted(groups, key=len, reverse=True):
+        group = groups[prompt]
+        if batches and len(batches[-1]) + len(group) <= size:
+            batches[-1] += group
+        else:
+            batches += [group[start : start + size] for start in range(0, len(group), size)]
+    return batches
+
+
+def _find_stops(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """Every token that ends a reply: the chat template's, the tokenizer's, the generation settings'."""
+    settings = getattr(model.generation_config, "eos_token_id", None)
+    listed = settings if isinstance(settings, list) else [settings]
+    found = [find_end_token(tokenizer), tokenizer.eos_token_id, *listed]
+    return tuple(sorted({token for token in found if isinstance(token, int)}))
+
+
+@contextmanager
+def _inferring(model: PreTrainedModel) -> Iterator[None]:
+    """No gradients and no dropout inside; after it, every module is in the mode that it was in."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module in training:
+            module.training = True

@@ -1,0 +1,1 @@
+"""What models can do: the same cases, the same judge, for each of them."""

@@ -1,0 +1,70 @@
+"""Let a model reply to cases, each reply kept as it comes, so that nothing is asked twice."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from gazal.config.sampling import Sampling
+from gazal.core.case import Case
+from gazal.core.chat import write_prompt
+from gazal.core.store import read_traces, write_traces
+from gazal.core.trace import Trace
+from gazal.engine.base import Request
+from gazal.engine.local import LocalEngine
+from gazal.errors import DataError
+
+
+def collect_replies(
+    engine: LocalEngine, cases: Sequence[Case], sampling: Sampling, seed: int, path: Path
+) -> Iterator[Trace]:
+    """Write one reply to each case; yields each when it is there, those of an earlier run first.
+
+    Args:
+        engine: Who replies.
+        cases: What is asked.
+        sampling: How.
+        seed: Of the draws, if any.
+        path: The file of replies. It grows as ``<path>.part`` and gets its name when whole.
+
+    Raises:
+        DataError: It cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    known = {case.id for case in cases}
+    found = {trace.case_id: trace for trace in _read_ledger(part) if trace.case_id in known}
+    yield from found.values()
+    missing = [
+        Request(case_id=case.id, sample=0, prompt=write_prompt(case))
+        for case in cases
+        if case.id not in found
+    ]
+    for rollout in engine.stream(missing, sampling, seed):
+        found[rollout.trace.case_id] = rollout.trace
+        _append(part, rollout.trace)
+        yield rollout.trace
+    write_traces(path, (found[case.id] for case in cases))
+    part.unlink(missing_ok=True)
+
+
+def _read_ledger(path: Path) -> list[Trace]:
+    """What an earlier run wrote; a last line that was torn is left out and asked again."""
+    if not path.exists():
+        return []
+    lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    if not lines:
+        path.unlink()
+        return []
+    path.write_bytes(b"".join(lines))
+    return read_traces(path)
+
+
+def _append(path: Path, trace: Trace) -> None:
+    names = ("case_id", "text", "sample", "model", "stop", "n_tokens", "prompt_hash")
+    line = json.dumps({name: getattr(trace, name) for name in names})
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror}). Make room, then run the same command again."
+        ) from error

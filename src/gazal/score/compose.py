@@ -1,0 +1,93 @@
+"""From single scores to one reward that cannot be talked up.
+
+Where a reply stands is decided by its answer alone: right, above abstained, above wrong, above no answer
+that can be read. Each of these classes has a band of the reward to itself, and what the other judges say
+moves a reply within its band. So nothing they say lifts a wrong answer over a right one, and committing to
+a wrong answer always pays more than committing to none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gazal.config.reward import RewardConfig
+from gazal.core.case import Case
+from gazal.core.score import Score, Verdict
+from gazal.core.trace import Trace
+from gazal.score.table import build_judges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bands:
+    """The middle of each class's band, and how far the bands reach to either side of it."""
+
+    right: float
+    abstained: float
+    wrong: float
+    unanswered: float
+    """No box, several, one that names no option, or cut off before there was one."""
+    reach: float
+
+
+def compose(case: Case, trace: Trace, reward: RewardConfig, *, max_new_tokens: int) -> Verdict:
+    """Judge a reply with every judge and compose what they say.
+
+    Args:
+        case: The case.
+        trace: A reply to it.
+        reward: What shaping weighs, and when abstaining pays.
+        max_new_tokens: What may be written; the length judge's limit.
+
+    Returns:
+        A Verdict whose total is in [-1, 1]; None where the engine did not deliver the reply.
+    """
+    target = reward.find_length_target(max_new_tokens)
+    judges = build_judges(length_target=target, length_limit=max(max_new_tokens, target + 1))
+    scores = {name: judge(case, trace) for name, judge in judges.items()}
+    parts = weigh(scores, reward)
+    return Verdict(
+        case_id=case.id,
+        sample=trace.sample,
+        scores=scores,
+        total=sum(parts.values()) if parts else None,
+        parts=parts,
+    )
+
+
+def weigh(scores: Mapping[str, Score], reward: RewardConfig) -> dict[str, float]:
+    """What each score adds to the reward; empty where the answer is unscored.
+
+    An unscored judge adds 0. Length counts for right answers only: in a group where all are wrong, the
+    shortest would otherwise be what is learned.
+    """
+    answer, bands = scores["answer"], place_bands(reward.abstain_at)
+    if answer.value is None:
+        return {}
+    middles = {"right": bands.right, "abstained": bands.abstained, "wrong": bands.wrong}
+    weights = {
+        "format": reward.format,
+        "grounding": reward.grounding,
+        "repetition": reward.repetition,
+        "length": reward.length if answer.why == "right" else 0.0,
+    }
+    parts = {name: bands.reach * weight * (scores[name].value or 0.0) for name, weight in weights.items()}
+    return {"answer": middles.get(answer.why, bands.unanswered), **parts}
+
+
+def place_bands(abstain_at: float) -> Bands:
+    """Place four bands in [-1, 1] that do not overlap, as wide as they can be.
+
+    Args:
+        abstain_at: Where abstaining stands between wrong (0) and right (1). An answer that is right with
+            this probability is worth as much, on average, as abstaining.
+    """
+    nearest = min(abstain_at, 1.0 - abstain_at)
+    # Wrong and right lie 2 - 4 * reach apart, of which the nearer neighbours take their share: 2 * reach.
+    reach = nearest / (1.0 + 2.0 * nearest)
+    right, wrong = 1.0 - reach, -1.0 + 3.0 * reach
+    return Bands(
+        right=right,
+        abstained=wrong + abstain_at * (right - wrong),
+        wrong=wrong,
+        unanswered=-1.0 + reach,
+        reach=reach,
+    )

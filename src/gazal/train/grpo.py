@@ -1,0 +1,197 @@
+"""Stage 2: group-relative policy optimisation on cases whose answers are known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+from peft import PeftModel
+from torch import Tensor
+
+from gazal.config.grpo import GRPOConfig
+from gazal.core.case import Case
+from gazal.core.chat import write_prompt
+from gazal.engine.base import Request, Rollout
+from gazal.engine.local import LocalEngine
+from gazal.model.logprobs import TokenRows, token_logprobs
+from gazal.model.merge import merge_copy
+from gazal.score.compose import compose
+from gazal.train.advantage import compute_advantages
+from gazal.train.batch import collate, count_learnt, move_rows
+from gazal.train.checkpoint import Kept
+from gazal.train.loop import Batch, Metrics, Micro
+from gazal.train.loss import LossInputs, grpo_loss
+from gazal.train.rollouts import (
+    Learnable,
+    collect_learnable,
+    describe,
+    pack_learnable,
+    unpack_learnable,
+    with_old,
+    write_records,
+)
+from gazal.train.step import append_lines, cut_lines
+
+ROLLOUTS = "rollouts.jsonl"
+
+
+class GRPO:
+    """Batches of rollouts, each learnt from in one or more optimizer steps.
+
+    Rollouts come from a merged copy of the model, so the weights that train are never written to by anything
+    but the optimizer.
+    """
+
+    def __init__(
+        self,
+        model: PeftModel,
+        engine: LocalEngine,
+        cases: Sequence[Case],
+        config: GRPOConfig,
+        seed: int,
+        folder: Path,
+    ):
+        """Look at everything; the first rollouts come with the first step.
+
+        Args:
+            model: The base of this stage with a fresh adapter.
+            engine: One whose model is a merged copy of ``model``; it is merged into before each batch.
+            cases: What to ask.
+            config: Groups, clipping, reward.
+            seed: Decides order of cases, draws of tokens and minibatches.
+            folder: Where ``rollouts.jsonl`` grows.
+        """
+        self.model, self.optim = model, config
+        self._updates = config.passes * config.minibatches
+        self.n_steps = config.steps * self._updates
+        self._config, self._cases, self._seed, self._folder = config, cases, seed, folder
+        self._engine, self._pad = engine, engine.tokenizer.pad_token_id
+        self._learnable: list[Learnable] = []
+
+    def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
+        """The next minibatch of the rollouts at hand, or of new ones."""
+        number, update = divmod(step, self._updates)
+        metrics = self._roll(number, step, accelerator) if update == 0 else {}
+        epoch, part = divmod(update, self._config.minibatches)
+        order = list(range(len(self._learnable)))
+        Random(f"minibatch|{self._seed}|{number}|{epoch}").shuffle(order)
+        chosen = order[part :: self._config.minibatches]
+        n_tokens = count_learnt([[self._learnable[k].tokens] for k in chosen])
+        # A rollout without an advantage adds nothing to the gradient; it counts in n_tokens all the same.
+        useful = [k for k in chosen if self._learnable[k].tokens.completion and self._matters(k)]
+        useful.sort(key=lambda k: -self._learnable[k].tokens.n)
+        size = self._config.micro_rollouts
+        parts = [useful[k : k + size] for k in range(0, len(useful), size)]
+        micros = [Micro(rows=[[self._learnable[k].tokens] for k in ks], numbers=ks) for ks in parts]
+        return Batch(micros=micros, n_tokens=max(n_tokens, 1), metrics=metrics)
+
+    def find_loss(self, micro: Micro, n_tokens: float, device: torch.device) -> tuple[Tensor, Metrics]:
+        """Clipped policy gradient over the tokens of some rollouts."""
+        items = [self._learnable[k] for k in micro.numbers]
+        rows = move_rows(collate(micro.rows, self._pad), device)
+        logp_N = token_logprobs(self.model, rows).logprobs_N
+        sampled_N = torch.tensor([p for item in items for p in item.sampled], device=device)
+        olds = [item.old for item in items]
+        old_N = torch.tensor([p for old in olds for p in old or ()], device=device)
+        reference_N = self._find_reference(rows) if self._config.kl else None
+        # Every token is a row of one: its advantage is its rollout's.
+        inputs = LossInputs(
+            logp_BT=logp_N.unsqueeze(1),
+            old_logp_BT=(logp_N.detach() if olds[0] is None else old_N).unsqueeze(1),
+            advantages_B=torch.tensor([i.advantage for i in items for _ in i.sampled], device=device),
+            mask_BT=torch.ones_like(logp_N, dtype=torch.bool).unsqueeze(1),
+            ref_logp_BT=None if reference_N is None else reference_N.unsqueeze(1),
+        )
+        config = self._config
+        out = grpo_loss(
+            inputs, clip_low=config.clip_low, clip_high=config.clip_high, kl=config.kl, n_tokens=n_tokens
+        )
+        metrics: Metrics = {
+            "policy/clip_high": out.clip_high,
+            "policy/clip_low": out.clip_low,
+            "policy/drift": out.drift,
+            "policy/engine_gap": ((logp_N.detach() - sampled_N).abs().sum() / n_tokens).item(),
+        }
+        if out.kl is not None:
+            metrics["policy/kl"] = out.kl
+        return out.loss, metrics
+
+    def keep(self) -> Kept:
+        """The rollouts, which may be half used."""
+        return Kept(tensors=pack_learnable(self._learnable) if self._updates > 1 else {})
+
+    def restore(self, kept: Kept) -> None:
+        """Take up half-used rollouts."""
+        self._learnable = unpack_learnable(kept.tensors) if kept.tensors else []
+
+    def _roll(self, number: int, step: int, accelerator: Accelerator) -> Metrics:
+        """Ask, judge and compare: batch ``number`` of rollouts."""
+        config, cases = self._config, self._draw_cases(number)
+        merge_copy(self.model, into=self._engine.model)
+        asked = [
+            Request(case_id=case.id, sample=g, prompt=write_prompt(case))
+            for case in cases
+            for g in range(config.group_size)
+        ]
+        rollouts = self._generate(asked, number, accelerator)
+        judged = [case for case in cases for _ in range(config.group_size)]
+        verdicts = [
+            compose(case, rollout.trace, config.reward, max_new_tokens=config.sampling.max_new_tokens)
+            for case, rollout in zip(judged, rollouts, strict=True)
+        ]
+        totals, size = [verdict.total for verdict in verdicts], config.group_size
+        groups = [totals[k : k + size] for k in range(0, len(totals), size)]
+        advantages = compute_advantages(groups, scale_advantages=config.scale_advantages)
+        self._learnable = collect_learnable(rollouts, advantages)
+        if self._updates > 1:
+            self._learnable = with_old(self._learnable, self._find_old(accelerator.device))
+        if accelerator.is_main_process:
+            cut_lines(self._folder / ROLLOUTS, step)
+            append_lines(
+                self._folder / ROLLOUTS, write_records(step + 1, rollouts, verdicts, self._learnable)
+            )
+        return describe(rollouts, verdicts, advantages)
+
+    def _generate(self, asked: Sequence[Request], number: int, accelerator: Accelerator) -> list[Rollout]:
+        """Each process writes its share; draws depend on case and sample, not on who writes."""
+        seed, n = self._seed + 1_000_003 * (number + 1), accelerator.num_processes
+        mine = self._engine.generate(asked[accelerator.process_index :: n], self._config.sampling, seed)
+        if n == 1:
+            return mine
+        found = {(r.trace.case_id, r.trace.sample): r for r in gather_object(mine)}
+        return [found[request.case_id, request.sample] for request in asked]
+
+    def _draw_cases(self, number: int) -> list[Case]:
+        n = len(self._cases)
+        first = number * self._config.cases_per_step
+        places = [divmod(at, n) for at in range(first, first + self._config.cases_per_step)]
+        orders = {epoch: list(range(n)) for epoch, _ in places}
+        for epoch, order in orders.items():
+            Random(f"grpo|{self._seed}|{epoch}").shuffle(order)
+        return [self._cases[orders[epoch][place]] for epoch, place in places]
+
+    def _matters(self, k: int) -> bool:
+        return bool(self._config.kl) or self._learnable[k].advantage != 0.0
+
+    @torch.no_grad()
+    def _find_old(self, device: torch.device) -> list[list[float]]:
+        """Log-probabilities in the trainer, of all rollouts, a micro-batch at a time."""
+        self.model.eval()
+        found: list[list[float]] = [[] for _ in self._learnable]
+        size = self._config.micro_rollouts
+        written = [k for k, item in enumerate(self._learnable) if item.tokens.completion]
+        for at in range(0, len(written), size):
+            items = [self._learnable[k] for k in written[at : at + size]]
+            rows = move_rows(collate([[item.tokens] for item in items], self._pad), device)
+            logp_N = token_logprobs(self.model, rows).logprobs_N
+            lengths = [len(item.tokens.completion) for item in items]
+            for k, part in zip(written[at : at + size], logp_N.split(lengths), strict=True):
+                found[k] = part.tolist()
+        return found
+
+    @torch.no_grad()
+    def _find_reference(self, rows: TokenRows) -> Tensor:
+        with self.model.disable_adapter():
+            return token_logprobs(self.model, rows).logprobs_N

@@ -1,0 +1,101 @@
+"""The training stages from files to files: load, train, save. What each learns from is in its own module."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+from gazal.config.grpo import GRPOConfig
+from gazal.config.model import ModelConfig
+from gazal.config.recipe import Recipe
+from gazal.config.sft import SFTConfig
+from gazal.core.case import Case
+from gazal.core.stage import StageFolder
+from gazal.core.trace import Trace
+from gazal.engine.local import LocalEngine
+from gazal.model.adapter import add_adapter
+from gazal.model.build import build_model, train_tokenizer
+from gazal.model.card import write_card
+from gazal.model.load import load_model, load_tokenizer
+from gazal.model.merge import merge_copy
+from gazal.model.save import save_adapter, save_model
+from gazal.train.grpo import GRPO
+from gazal.train.loop import train
+from gazal.train.pretrain import Pretraining, write_texts
+from gazal.train.sft import SFT, tokenize_examples
+from gazal.train.step import Step
+
+ADAPTER, MERGED = "adapter", "merged"
+"""Folders of what a stage made: the adapter as PEFT reads it, and the model with it merged in."""
+
+
+def run_pretraining(recipe: Recipe, stage: StageFolder) -> Iterator[Step]:
+    """Make a small base model from nothing, with its tokenizer and card."""
+    config = recipe.pretrain
+    assert config is not None
+    shape, device = config.shape, Accelerator().device
+    tokenizer = train_tokenizer(write_texts(config, recipe.seed), shape.vocabulary, shape.context)
+    model = build_model(shape, tokenizer, recipe.seed)
+    model.to(device)  # pyright: ignore[reportArgumentType]
+    yield from train(Pretraining(model, tokenizer, config, recipe.seed), stage.part, stage.fingerprint)
+    save_model(model, tokenizer, stage.part, dtype="bfloat16")
+    write_card(stage.part, model, stage.made_from)
+
+
+def run_sft(
+    recipe: Recipe, pairs: Sequence[tuple[Case, Trace]], stage: StageFolder, counts: dict[str, Any]
+) -> Iterator[Step]:
+    """Teach the base worked replies; writes the adapter and a merged copy.
+
+    Args:
+        recipe: Base, adapter and the knobs of SFT.
+        pairs: Cases with the replies to learn.
+        stage: Where to work.
+        counts: Filled with what went in.
+    """
+    config = recipe.sft
+    assert isinstance(config, SFTConfig)
+    tokenizer = load_tokenizer(recipe.model)
+    model = load_model(recipe.model)
+    model.to(Accelerator().device)  # pyright: ignore[reportArgumentType]
+    adapted = add_adapter(model, recipe.adapter, recipe.seed)
+    examples = tokenize_examples(pairs, tokenizer, config, recipe.model.enable_thinking)
+    counts |= {
+        "examples": len(examples),
+        "too_long": len(pairs) - len(examples),
+        "longest": max(example.n for example in examples),
+    }
+    pad = tokenizer.pad_token_id
+    yield from train(SFT(adapted, examples, pad, config, recipe.seed), stage.part, stage.fingerprint)
+    save_adapter(adapted, stage.part / ADAPTER)
+    save_model(merge_copy(adapted), tokenizer, stage.part / MERGED)
+
+
+def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: StageFolder) -> Iterator[Step]:
+    """Reinforce what earns a reward; writes the adapter and a merged copy.
+
+    Args:
+        recipe: Base, adapter and the knobs of GRPO.
+        cases: What to ask.
+        start: Merged model of SFT; None starts from the base.
+        stage: Where to work.
+    """
+    config = recipe.grpo
+    assert isinstance(config, GRPOConfig)
+    from_where = start_from(recipe.model, start)
+    tokenizer, model = load_tokenizer(from_where), load_model(from_where)
+    model.to(Accelerator().device)  # pyright: ignore[reportArgumentType]
+    adapted = add_adapter(model, recipe.adapter, recipe.seed + 1)
+    engine = LocalEngine(
+        merge_copy(adapted), tokenizer, enable_thinking=recipe.model.enable_thinking, name="policy"
+    )
+    grpo = GRPO(adapted, engine, cases, config, recipe.seed, stage.part)
+    yield from train(grpo, stage.part, stage.fingerprint)
+    save_adapter(adapted, stage.part / ADAPTER)
+    save_model(merge_copy(adapted), tokenizer, stage.part / MERGED)
+
+
+def start_from(base: ModelConfig, merged: Path | None) -> ModelConfig:
+    """The settings of the base, with the weights of a merged model where there is one."""
+    return base if merged is None else base.model_copy(update={"path": str(merged), "revision": None})
