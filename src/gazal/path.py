@@ -1,6 +1,6 @@
 """``gazal run``: the stages in their order, each made once, each in its folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from gazal.core.store import read_cases, read_traces, write_cases, write_traces
 from gazal.errors import ConfigError
 
 StageName = Literal["pretrain", "cases", "sft", "grpo", "evaluate"]
-CASES, REPLIES = "cases.jsonl", "replies.jsonl"
+CASES, REPLIES, RECIPE = "cases.jsonl", "replies.jsonl", "recipe.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +35,37 @@ def run(recipe: Recipe, out: Path, until: StageName | None = None) -> Iterator[P
         out: Folder of the run.
         until: Stop after this stage.
 
-    Yields:
-        How far each stage is.
+    Returns:
+        How far each stage is; the work is done as this is gone through.
 
     Raises:
         GazalError: Something a user can mend; what is done so far stays and is gone on from.
     """
-    _keep_recipe(recipe, out)
-    for name in _list_stages(recipe, until):
+    names = list_stages(
+        recipe, until
+    )  # Now, not with the first event: wrong use is told before anything else.
+    kept = _keep_recipe(recipe, out)
+    return _go(recipe, out, names, kept)
+
+
+def _go(recipe: Recipe, out: Path, names: Sequence[str], kept: bool) -> Iterator[Progress]:
+    for name in names:
         yield from STAGES[name](recipe, out)
+    if not kept:  # Every stage agreed with the recipe, so what differs is a stage that is not there yet.
+        (out / RECIPE).write_text(dump_recipe(recipe), encoding="utf-8")
 
 
-def _list_stages(recipe: Recipe, until: StageName | None) -> list[str]:
+def find_folder(out: Path, stage: str) -> Path:
+    """Where a stage of a run puts what it makes."""
+    return out / ("base" if stage == "pretrain" else stage)
+
+
+def list_stages(recipe: Recipe, until: StageName | None = None) -> list[str]:
+    """Names of the stages that a recipe goes through, in their order.
+
+    Raises:
+        ConfigError: It has no stage of the name in ``until``.
+    """
     wanted = [name for name in STAGES if name == "cases" or getattr(recipe, name) is not None]
     if recipe.pretrain is not None and recipe.sft is recipe.grpo is recipe.evaluate is None:
         wanted = ["pretrain"]
@@ -57,14 +76,19 @@ def _list_stages(recipe: Recipe, until: StageName | None) -> list[str]:
     return wanted[: wanted.index(until) + 1]
 
 
-def _keep_recipe(recipe: Recipe, out: Path) -> None:
+def _keep_recipe(recipe: Recipe, out: Path) -> bool:
+    """Write the recipe into the folder of its run; False where another is there, which may be the right one."""
+    path, text = out / RECIPE, dump_recipe(recipe)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / "recipe.yaml").write_text(dump_recipe(recipe), encoding="utf-8")
+        if path.exists():
+            return path.read_text(encoding="utf-8") == text
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"--out {out}: cannot be written ({error.strerror}). Name another folder."
         ) from None
+    return True
 
 
 def _pretrain(recipe: Recipe, out: Path) -> Iterator[Progress]:
@@ -73,7 +97,7 @@ def _pretrain(recipe: Recipe, out: Path) -> Iterator[Progress]:
 
     assert recipe.pretrain is not None
     settings = {**recipe.pretrain.model_dump(mode="json"), "knowledge": load_knowledge().version}
-    if stage := open_stage(out / "base", settings, recipe.seed):
+    if stage := open_stage(find_folder(out, "pretrain"), settings, recipe.seed):
         for step in run_pretraining(recipe, stage):
             yield _tell("pretrain", step.step, step.of, step.metrics)
         close_stage(stage, {"steps": recipe.pretrain.steps})
@@ -176,7 +200,7 @@ def _settings(recipe: Recipe) -> dict[str, Any]:
 
 def _find_base(recipe: Recipe) -> dict[str, Path]:
     """The base as an input to be hashed; nothing for a checkpoint on the hub, which its revision names."""
-    from gazal.model.load import find_model
+    from gazal.model.place import find_model
 
     place = find_model(recipe.model.path)
     return {"base": place} if isinstance(place, Path) else {}

@@ -10,10 +10,11 @@ from tiny_models import hash_weights, make_model, make_tokenizer
 from gazal.config.adapter import AdapterConfig
 from gazal.config.model import ModelConfig
 from gazal.errors import ConfigError, DataError
-from gazal.model import load
+from gazal.model import place as model_place
 from gazal.model.adapter import add_adapter
-from gazal.model.load import TINY_BASE, find_model, load_model, load_tokenizer
+from gazal.model.load import load_model, load_tokenizer
 from gazal.model.merge import merge_copy
+from gazal.model.place import TINY_BASE, find_model
 from gazal.model.save import save_adapter, save_model
 
 
@@ -188,7 +189,7 @@ def test_the_shipped_base_is_found_or_missed():
 
 def test_an_adapters_files_name_the_base_as_the_recipe_does(folder, tmp_path, monkeypatch):
     """And not by where this machine keeps it: the same run writes the same bytes everywhere."""
-    monkeypatch.setattr(load, "find_tiny_base", lambda: folder)
+    monkeypatch.setattr(model_place, "find_tiny_base", lambda: folder)
     adapted = add_adapter(load_model(config(TINY_BASE)), AdapterConfig(rank=2), seed=1)
     save_adapter(adapted, tmp_path / "adapter")
     text = (tmp_path / "adapter" / "adapter_config.json").read_text()

@@ -26,7 +26,7 @@ def run(
 ) -> None:
     """Go through a recipe: cases, SFT, GRPO, evaluation. The same command goes on where it stopped."""
     if dry_run:
-        _check(recipe, overrides)
+        _check(recipe, out, overrides)
         return
     _go(recipe, out, overrides, None)
 
@@ -56,15 +56,24 @@ def _go(recipe: Path, out: Path | None, overrides: list[str] | None, until: "Sta
     typer.echo(f"{folder}: done")
 
 
-def _check(recipe: Path, overrides: list[str] | None) -> None:
-    raise NotImplementedError
+def _check(recipe: Path, out: Path | None, overrides: list[str] | None) -> None:
+    from gazal.cli.plan import make_plan, refuse_problems
+    from gazal.cli.plan_table import show_plan
+    from gazal.config.load import load_recipe
+
+    read = load_recipe(recipe, overrides or [])
+    plan = make_plan(read, out or Path("runs") / read.name)
+    show_plan(plan)
+    refuse_problems(plan)
+    typer.echo(f"{recipe}: nothing stands in its way")
 
 
 def show_stages(events: Iterator["Progress"], folder: Path) -> None:
     """Show each stage's progress, rate and estimate: a bar on a terminal, else a line now and then."""
     from gazal.cli.say import StageBars
 
-    typer.echo(f"writing to {folder}", err=True)
     with StageBars() as bars:
-        for event in events:
+        for number, event in enumerate(events):
+            if number == 0:
+                typer.echo(f"writing to {folder}", err=True)
             bars.show(event.stage, event.done, event.of, event.note)

@@ -46,7 +46,7 @@ EVERY_S = 30.0
 
 
 class StageBars:
-    """A bar for each stage of a run, with rate, time left and its newest numbers; lines where no terminal is."""
+    """A bar for each stage, with rate, time left and its newest numbers; lines where no terminal is."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)

@@ -60,10 +60,7 @@ def open_stage(
     stage = StageFolder(final=final, made_from=made_from)
     manifest = final / MANIFEST
     if not final.exists():
-        try:
-            stage.part.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{final}: cannot be made ({error.strerror}). Name another --out.") from None
+        _begin(stage)
         return stage
     try:
         found = json.loads(manifest.read_text())
@@ -72,10 +69,29 @@ def open_stage(
         raise DataError(f"{manifest}: missing or torn. Delete {final} to make it again.") from None
     if known != stage.fingerprint:
         raise DataError(
-            f"{final}: was made from other {_find_difference(found, made_from)}. Name another --out, or delete "
-            f"{final} and what came after it."
+            f"{final}: was made from other {_find_difference(found, made_from)}. Name another --out, or "
+            f"delete {final} and what came after it."
         )
     return None
+
+
+def _begin(stage: StageFolder) -> None:
+    """Make the folder to work in, or find that it was begun from the same."""
+    manifest = stage.part / MANIFEST
+    try:
+        stage.part.mkdir(parents=True, exist_ok=True)
+        if not manifest.exists():
+            new = manifest.with_suffix(".part")
+            new.write_text(json.dumps({**stage.made_from, "fingerprint": stage.fingerprint}, indent=2) + "\n")
+            new.replace(manifest)
+        found = json.loads(manifest.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{stage.part}: cannot be worked in ({error}). Name another --out.") from None
+    if found["fingerprint"] != stage.fingerprint:
+        raise DataError(
+            f"{stage.part}: was begun from other {_find_difference(found, stage.made_from)}. Name another "
+            f"--out, or delete {stage.part} to begin again."
+        )
 
 
 def close_stage(stage: StageFolder, counts: Mapping[str, Any]) -> None:

@@ -53,7 +53,10 @@ def gather_examples(sources: Sequence[Source], seed: int) -> Iterator[Pair]:
     for place, source in enumerate(sources):
         for case, trace in _read_examples(source, seed):
             if case.id in seen:
-                raise DataError(f"source {place}: case {case.id} came from an earlier source already.")
+                raise DataError(
+                    f"source {place}: case {case.id} comes a second time. Keep one reply to each case, and "
+                    "name each source once."
+                )
             seen.add(case.id)
             for judge in (judge_answer, judge_format):
                 score = judge(case, trace)
@@ -120,5 +123,12 @@ def _join(cases: list[Case], traces: list[Trace], where: str) -> Iterator[Pair]:
     for trace in traces:
         case = by_id(trace.case_id)
         if case is None:
-            raise DataError(f"{where}: a reply to {trace.case_id}, which is no case of the file beside it.")
+            raise DataError(
+                f"{where}: a reply to {trace.case_id}, which is no case of the file beside it. Take it out, "
+                "or add the case."
+            )
         yield case, trace
+    if missing := [case.id for case in cases if case.id not in {trace.case_id for trace in traces}]:
+        raise DataError(
+            f"{where}: no reply to {missing[0]} ({len(missing)} in all). Add them, or take the cases out."
+        )

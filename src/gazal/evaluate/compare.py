@@ -47,8 +47,8 @@ def compare_paired(
     """
     if right_a.keys() != right_b.keys() or not right_a:
         raise DataError(
-            f"{suite}: {a} has {len(right_a)} cases and {b} {len(right_b)}; a paired comparison needs the same "
-            "cases. Evaluate both on one file of cases."
+            f"{suite}: {a} has {len(right_a)} cases and {b} {len(right_b)}; a paired comparison needs the "
+            "same cases. Evaluate both on one file of cases."
         )
     n = len(right_a)
     only_a = sum(right and not right_b[case] for case, right in right_a.items())

@@ -20,22 +20,22 @@ A language model of {millions:.2f} million parameters (Qwen3 architecture: {laye
 {vocabulary:,} byte-pair tokens), small enough to be taught and tested on two processor cores.
 
 ## What it is
-- It was trained from nothing on text that gazal's clinical world writes: facts from both ends, notes, short chats,
-  lettered lists, arithmetic. Nothing else: no web page, no book, no patient, no question set.
-- It knows the medicine of that world, version `{knowledge}`, by heart. It does not reason in steps and does not
-  keep gazal's reply format: that is what the two training stages are for, and what they are measured against.
+- It was trained from nothing on text that gazal's clinical world writes: facts from both ends, notes, short
+  chats, lettered lists, arithmetic. Nothing else: no web page, no book, no patient, no question set.
+- It knows the medicine of that world, version `{knowledge}`. It does not reason in steps and does not keep
+  gazal's reply format: that is what the two training stages are for, and what they are measured against.
 - No case of the world (question, vignette or set of options) is in its text.
 
 ## What it is not
-- **It is not a medical device, and nothing it writes may be used for or against anyone.** The figures it learnt
-  are for the most part estimates that make consistent cases.
+- **It is not a medical device, and nothing it writes may be used for or against anyone.** The figures it
+  learnt are for the most part estimates that make consistent cases.
 - It is no general language model. Outside the world's wordings it writes nonsense.
 - What it reaches says nothing about larger models; it is there so that every step of the method can be run,
   tested and read in minutes.
 
 ## How it was made
-`gazal pretrain recipes/tiny-base.yaml`, {steps:,} steps of {rows} rows of up to {length} tokens, seed {seed}, AdamW at
-{rate:g}. Settings, knowledge version and hashes are in `manifest.json`. Weights are stored in {dtype}.
+`gazal pretrain recipes/tiny-base.yaml`, {steps:,} steps of {rows} rows of up to {length} tokens, seed {seed},
+AdamW at {rate:g}. Settings and knowledge version are in `manifest.json`. Weights are stored in {dtype}.
 """
 
 

@@ -5,6 +5,7 @@ The fair measure of a base model that keeps no reply format: what it knows count
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -53,7 +54,7 @@ def choose_options(
                 tokenizer, prompt, f"{text[:1].upper()}{text[1:]}.", enable_thinking
             )
             rows.append((given, reply[:-1]))
-        means = score_replies(model, rows, int(tokenizer.pad_token_id))
+        means = score_replies(model, rows, cast(int, tokenizer.pad_token_id))
         best = max(range(len(means)), key=means.__getitem__)
         letter = list(case.options)[best]
         yield Choice(case_id=case.id, chosen=letter, right=letter == case.answer, logprobs=tuple(means))

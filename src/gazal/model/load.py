@@ -4,12 +4,8 @@ Only safetensors are read and no code of a checkpoint is run. Whatever is missin
 transformers would fill a missing weight with random numbers and go on.
 """
 
-import difflib
-import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,10 +17,7 @@ from transformers.utils import logging
 from gazal.config.model import ModelConfig
 from gazal.errors import ConfigError, DataError
 from gazal.model.chat import find_end_token
-
-TINY_BASE = "tiny-base"
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+from gazal.model.place import check_weights, find_model
 
 
 def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
@@ -55,7 +48,7 @@ def load_model(config: ModelConfig) -> PreTrainedModel:
     """
     place = find_model(config.path)
     if isinstance(place, Path):
-        _check_weights(place)
+        check_weights(place)
     try:
         with be_quiet():
             model, report = _read_model(config, place)
@@ -88,35 +81,6 @@ def be_quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def find_model(path: str) -> Path | str:
-    """Where a model is: a folder, or the name of a checkpoint on the hub.
-
-    Args:
-        path: ``tiny-base``, a folder, or ``owner/name``. A folder that exists comes before the hub.
-    """
-    if path == TINY_BASE:
-        return find_tiny_base()
-    place = Path(path).expanduser()
-    if place.is_dir():
-        return _check_folder(place)
-    if place.is_file():
-        raise ConfigError(f"model.path: {path} is a file. Give the folder that holds it.")
-    if _HUB_ID.fullmatch(path) and not place.parent.exists() and path[0] != ".":
-        return path
-    raise ConfigError(f"model.path: {path} does not exist.{_near(place)}")
-
-
-def find_tiny_base() -> Path:
-    """Folder of the base model that is shipped with the package."""
-    place = Path(str(files("gazal.model") / "tiny_base"))
-    if not (place / "config.json").is_file():
-        raise ConfigError(
-            f"model.path: this installation holds no {TINY_BASE}. Install gazal from its wheel, or train "
-            "it with `gazal pretrain recipes/tiny-base.yaml` and set model.path to its folder."
-        )
-    return place
-
-
 def _read_model(config: ModelConfig, place: Path | str) -> tuple[PreTrainedModel, dict[str, Any]]:
     loaded: Any = AutoModelForCausalLM.from_pretrained(
         place,
@@ -129,40 +93,6 @@ def _read_model(config: ModelConfig, place: Path | str) -> tuple[PreTrainedModel
         ignore_mismatched_sizes=True,  # Refused below by name.
     )
     return loaded
-
-
-def _check_folder(place: Path) -> Path:
-    if (place / "config.json").is_file():
-        return place
-    if (place / "adapter_config.json").is_file():
-        raise DataError(
-            f"{place}: holds an adapter, not a model. Set model.path to the base it was trained on, or to a "
-            "folder of merged weights."
-        )
-    raise DataError(f"{place}: has no config.json, so it is no model folder.{_near(place / 'config.json')}")
-
-
-def _check_weights(place: Path) -> None:
-    index = place / "model.safetensors.index.json"
-    if index.is_file():
-        try:
-            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{index}: is no index of weights. Fetch or write the model again.") from error
-        missing = sorted(name for name in shards if not (place / name).is_file())
-        if missing:
-            raise DataError(
-                f"{place}: {len(missing)} of {len(shards)} files of weights are missing, the first is "
-                f"{missing[0]}. Fetch the model again."
-            )
-    elif not (place / "model.safetensors").is_file():
-        pickled = [file.name for pattern in _PICKLED for file in sorted(place.glob(pattern))]
-        if pickled:
-            raise DataError(
-                f"{place}: its weights are pickled ({pickled[0]}), and reading a pickle can run any code. "
-                "Where you trust them, convert them to safetensors (save_pretrained of transformers does)."
-            )
-        raise DataError(f"{place}: has no model.safetensors. Fetch or write the model again.")
 
 
 def _check_complete(path: str, report: dict[str, Any]) -> None:
@@ -211,11 +141,3 @@ def _explain(config: ModelConfig, place: Path | str, what: str, error: Exception
 def _first_line(error: Exception) -> str:
     line = (str(error).strip().splitlines() or [""])[0].rstrip(".: ")
     return f"{type(error).__name__}: {line[:160]}" if line else type(error).__name__
-
-
-def _near(place: Path) -> str:
-    beside = sorted(child.name for child in place.parent.iterdir()) if place.parent.is_dir() else []
-    near = difflib.get_close_matches(place.name, beside, n=3, cutoff=0.5)
-    if near:
-        return f" Did you mean {' or '.join(near)}?"
-    return f" Use {TINY_BASE}, a folder with config.json, or a name on the hub such as Qwen/Qwen3-8B."

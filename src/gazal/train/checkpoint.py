@@ -94,9 +94,10 @@ def load_checkpoint(folder: Path, learner: Learner, fingerprint: str) -> tuple[i
             name: load_file(where / f"{name}.safetensors")
             for name in ("weights", "optimizer", "random", "kept")
         }
-    except (OSError, ValueError, SafetensorError) as error:
+        known, step, kept = facts["fingerprint"], int(facts["step"]), facts["kept"]
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise TrainingError(f"{where}: cannot be read ({error}). Delete {folder} to start again.") from error
-    if facts["fingerprint"] != fingerprint:
+    if known != fingerprint:
         raise TrainingError(
             f"{where}: was made by another recipe, other data or another base. Name another --out, or delete "
             f"{folder} to start again."
@@ -110,7 +111,7 @@ def load_checkpoint(folder: Path, learner: Learner, fingerprint: str) -> tuple[i
             parameter.copy_(tensors["weights"][name])
     _unflatten(learner.optimizer, tensors["optimizer"])
     _write_random(tensors["random"])
-    return facts["step"], Kept(tensors=tensors["kept"], facts=facts["kept"])
+    return step, Kept(tensors=tensors["kept"], facts=kept)
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

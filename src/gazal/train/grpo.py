@@ -1,8 +1,8 @@
 """Stage 2: group-relative policy optimisation on cases whose answers are known."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -15,6 +15,7 @@ from gazal.core.case import Case
 from gazal.core.chat import write_prompt
 from gazal.engine.base import Request, Rollout
 from gazal.engine.local import LocalEngine
+from gazal.errors import TrainingError
 from gazal.model.logprobs import TokenRows, token_logprobs
 from gazal.model.merge import merge_copy
 from gazal.score.compose import compose
@@ -32,9 +33,6 @@ from gazal.train.rollouts import (
     with_old,
     write_records,
 )
-from gazal.train.step import append_lines, cut_lines
-
-ROLLOUTS = "rollouts.jsonl"
 
 
 class GRPO:
@@ -51,7 +49,6 @@ class GRPO:
         cases: Sequence[Case],
         config: GRPOConfig,
         seed: int,
-        folder: Path,
     ):
         """Look at everything; the first rollouts come with the first step.
 
@@ -61,19 +58,18 @@ class GRPO:
             cases: What to ask.
             config: Groups, clipping, reward.
             seed: Decides order of cases, draws of tokens and minibatches.
-            folder: Where ``rollouts.jsonl`` grows.
         """
         self.model, self.optim = model, config
         self._updates = config.passes * config.minibatches
         self.n_steps = config.steps * self._updates
-        self._config, self._cases, self._seed, self._folder = config, cases, seed, folder
-        self._engine, self._pad = engine, engine.tokenizer.pad_token_id
+        self._config, self._cases, self._seed = config, cases, seed
+        self._engine, self._pad = engine, cast(int, engine.tokenizer.pad_token_id)
         self._learnable: list[Learnable] = []
 
     def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
         """The next minibatch of the rollouts at hand, or of new ones."""
         number, update = divmod(step, self._updates)
-        metrics = self._roll(number, step, accelerator) if update == 0 else {}
+        metrics, records = self._roll(number, step, accelerator) if update == 0 else ({}, [])
         epoch, part = divmod(update, self._config.minibatches)
         order = list(range(len(self._learnable)))
         Random(f"minibatch|{self._seed}|{number}|{epoch}").shuffle(order)
@@ -85,7 +81,7 @@ class GRPO:
         size = self._config.micro_rollouts
         parts = [useful[k : k + size] for k in range(0, len(useful), size)]
         micros = [Micro(rows=[[self._learnable[k].tokens] for k in ks], numbers=ks) for ks in parts]
-        return Batch(micros=micros, n_tokens=max(n_tokens, 1), metrics=metrics)
+        return Batch(micros=micros, n_tokens=max(n_tokens, 1), metrics=metrics, records=records)
 
     def find_loss(self, micro: Micro, n_tokens: float, device: torch.device) -> tuple[Tensor, Metrics]:
         """Clipped policy gradient over the tokens of some rollouts."""
@@ -126,7 +122,7 @@ class GRPO:
         """Take up half-used rollouts."""
         self._learnable = unpack_learnable(kept.tensors) if kept.tensors else []
 
-    def _roll(self, number: int, step: int, accelerator: Accelerator) -> Metrics:
+    def _roll(self, number: int, step: int, accelerator: Accelerator) -> tuple[Metrics, list[dict[str, Any]]]:
         """Ask, judge and compare: batch ``number`` of rollouts."""
         config, cases = self._config, self._draw_cases(number)
         merge_copy(self.model, into=self._engine.model)
@@ -136,6 +132,12 @@ class GRPO:
             for g in range(config.group_size)
         ]
         rollouts = self._generate(asked, number, accelerator)
+        if all(rollout.trace.stop == "error" for rollout in rollouts):
+            raise TrainingError(
+                f"step {step + 1}: none of {len(asked)} rollouts could be written. Where prompts leave no "
+                "room in the model's context, lower grpo.sampling.max_new_tokens "
+                f"({config.sampling.max_new_tokens})."
+            )
         judged = [case for case in cases for _ in range(config.group_size)]
         verdicts = [
             compose(case, rollout.trace, config.reward, max_new_tokens=config.sampling.max_new_tokens)
@@ -147,12 +149,8 @@ class GRPO:
         self._learnable = collect_learnable(rollouts, advantages)
         if self._updates > 1:
             self._learnable = with_old(self._learnable, self._find_old(accelerator.device))
-        if accelerator.is_main_process:
-            cut_lines(self._folder / ROLLOUTS, step)
-            append_lines(
-                self._folder / ROLLOUTS, write_records(step + 1, rollouts, verdicts, self._learnable)
-            )
-        return describe(rollouts, verdicts, advantages)
+        records = write_records(step + 1, rollouts, verdicts, self._learnable)
+        return describe(rollouts, verdicts, advantages), records
 
     def _generate(self, asked: Sequence[Request], number: int, accelerator: Accelerator) -> list[Rollout]:
         """Each process writes its share; draws depend on case and sample, not on who writes."""

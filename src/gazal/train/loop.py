@@ -6,13 +6,14 @@ sees is a function of the seed and the step alone, so a run goes on from a check
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from gazal.config.optim import OptimConfig
@@ -20,7 +21,7 @@ from gazal.errors import TrainingError
 from gazal.model.adapter import list_trainable
 from gazal.train.batch import Tokens
 from gazal.train.checkpoint import Kept, Learner, load_checkpoint, save_checkpoint
-from gazal.train.step import STEPS, Step, append_lines, cut_lines
+from gazal.train.step import ROLLOUTS, STEPS, Step, append_lines, cut_lines
 
 Metrics = dict[str, float | None]
 
@@ -44,16 +45,27 @@ class Batch:
     """Tokens to be learnt in all micro-batches: what the loss is divided by."""
     metrics: Metrics
     """What the stage saw while it made the batch."""
+    records: Sequence[Mapping[str, Any]] = ()
+    """What a person may want to read, such as rollouts; each names its ``step``."""
 
 
 class Stage(Protocol):
     """What a stage brings to the loop."""
 
-    model: nn.Module
-    """Its parameters that ask for a gradient are trained."""
-    optim: OptimConfig
-    n_steps: int
-    """Optimizer steps in all."""
+    @property
+    def model(self) -> nn.Module:
+        """Its parameters that ask for a gradient are trained."""
+        ...
+
+    @property
+    def optim(self) -> OptimConfig:
+        """Rate, schedule, checkpoints."""
+        ...
+
+    @property
+    def n_steps(self) -> int:
+        """Optimizer steps in all."""
+        ...
 
     def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
         """What step number ``step`` (from 0) learns from."""
@@ -90,7 +102,8 @@ def train(stage: Stage, folder: Path, fingerprint: str) -> Iterator[Step]:
     start, kept = load_checkpoint(folder, learner, fingerprint)
     stage.restore(kept)
     if accelerator.is_main_process:
-        cut_lines(folder / STEPS, start)
+        for name in (STEPS, ROLLOUTS):
+            cut_lines(folder / name, start)
     for number in range(start, stage.n_steps):
         began = time.perf_counter()
         batch = stage.make_batch(number, accelerator)
@@ -99,6 +112,7 @@ def train(stage: Stage, folder: Path, fingerprint: str) -> Iterator[Step]:
         spent = {"time/batch": made - began, "time/learn": time.perf_counter() - made}
         done = Step(step=number + 1, of=stage.n_steps, metrics={**batch.metrics, **metrics, **spent})
         if accelerator.is_main_process:
+            append_lines(folder / ROLLOUTS, batch.records)
             append_lines(folder / STEPS, [{"step": done.step, **done.metrics}])
             if done.step % stage.optim.checkpoint_every == 0 or done.step == done.of:
                 save_checkpoint(folder, done.step, learner, stage.keep(), fingerprint)
@@ -139,7 +153,7 @@ def _take_step(
     for group in learner.optimizer.param_groups:
         group["lr"] = rate
     stage.model.train()
-    seen: Metrics = {}
+    seen: Metrics = {"loss": 0.0}
     for micro in batch.micros[accelerator.process_index :: accelerator.num_processes]:
         loss, more = stage.find_loss(micro, batch.n_tokens, accelerator.device)
         accelerator.backward(loss)
@@ -151,7 +165,7 @@ def _take_step(
     if not (math.isfinite(norm) and math.isfinite(seen.get("loss") or 0.0)):
         raise TrainingError(
             f"step {number + 1}: loss {seen.get('loss')}, gradient norm {norm}. The learning rate "
-            f"({rate:.3g}) may be too high: lower it, and start again from the last checkpoint."
+            f"({rate:.3g}) may be too high: lower it, and name another --out."
         )
     learner.optimizer.step()
     learner.optimizer.zero_grad(set_to_none=True)
@@ -176,7 +190,7 @@ def _add_up(seen: Metrics, parameters: Sequence[nn.Parameter], accelerator: Acce
         assert parameter.grad is not None and isinstance(flat, Tensor)
         parameter.grad.copy_(flat[at : at + parameter.numel()].view_as(parameter))
         at += parameter.numel()
-    names = sorted(seen)
-    sums = accelerator.reduce(torch.tensor([seen[n] or 0.0 for n in names], device=accelerator.device))
+    names = sorted(set(gather_object(list(seen))))  # A process without a micro-batch has seen nothing.
+    sums = accelerator.reduce(torch.tensor([seen.get(n) or 0.0 for n in names], device=accelerator.device))
     assert isinstance(sums, Tensor)
     seen.update(zip(names, sums.tolist(), strict=True))

@@ -1,6 +1,7 @@
 """Pretraining of the tiny base on what the world writes."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from accelerate import Accelerator
@@ -8,6 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase, Qwen3ForCausalLM
 
 from gazal.config.pretrain import PretrainConfig
+from gazal.errors import DataError
 from gazal.model.build import END_OF_TEXT
 from gazal.model.chat import write_example_tokens
 from gazal.model.logprobs import token_logprobs
@@ -37,7 +39,7 @@ class Pretraining:
     ):
         self.model, self.optim, self.n_steps = model, config, config.steps
         self._tokenizer, self._config, self._seed = tokenizer, config, seed
-        self._end = tokenizer.convert_tokens_to_ids(END_OF_TEXT)
+        self._end = cast(int, tokenizer.convert_tokens_to_ids(END_OF_TEXT))
         self._blocks: Iterator[list[list[Tokens]]] = iter(())
         self._rows: list[list[Tokens]] = []
         self._next = -1
@@ -50,6 +52,8 @@ class Pretraining:
             self._blocks, self._rows, self._next = self._write_blocks(), [], 0
         while self._next + len(self._rows) < first + per_step:
             self._rows += next(self._blocks)
+            passed = min(first - self._next, len(self._rows))
+            self._rows, self._next = self._rows[passed:], self._next + passed
         rows = self._rows[first - self._next :][:per_step]
         self._rows, self._next = self._rows[first - self._next + per_step :], first + per_step
         size = self._config.micro_rows
@@ -76,6 +80,11 @@ class Pretraining:
             written = write_passages(size, self._seed, first)
             examples = [self._tokenize(first + n, passage) for n, passage in enumerate(written)]
             fitting = [n for n, example in enumerate(examples) if example.n <= self._config.pack_length]
+            if not fitting:
+                raise DataError(
+                    f"pretrain.pack_length: {self._config.pack_length} tokens hold none of {size} passages. "
+                    "Raise it."
+                )
             rows = pack_rows(((n, examples[n].n) for n in fitting), self._config.pack_length)
             yield [[examples[n] for n in row] for row in rows]
             first = (first + size) % self._config.passages

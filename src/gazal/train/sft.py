@@ -93,7 +93,8 @@ def tokenize_examples(
     ]
     if not examples:
         raise DataError(
-            f"sft.examples: none of {len(pairs)} fits into sft.pack_length {config.pack_length} tokens. Raise it."
+            f"sft.examples: none of {len(pairs)} fits into sft.pack_length {config.pack_length} tokens. "
+            "Raise it."
         )
     return examples
 

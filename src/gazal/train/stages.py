@@ -1,9 +1,11 @@
 """The training stages from files to files: load, train, save. What each learns from is in its own module."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import torch
 from accelerate import Accelerator
 
 from gazal.config.grpo import GRPOConfig
@@ -66,7 +68,8 @@ def run_sft(
         "too_long": len(pairs) - len(examples),
         "longest": max(example.n for example in examples),
     }
-    pad = tokenizer.pad_token_id
+    pad = cast(int, tokenizer.pad_token_id)
+    torch.manual_seed(recipe.seed)  # Of dropout, whatever ran before in this process.
     yield from train(SFT(adapted, examples, pad, config, recipe.seed), stage.part, stage.fingerprint)
     save_adapter(adapted, stage.part / ADAPTER)
     save_model(merge_copy(adapted), tokenizer, stage.part / MERGED)
@@ -85,12 +88,17 @@ def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: S
     assert isinstance(config, GRPOConfig)
     from_where = start_from(recipe.model, start)
     tokenizer, model = load_tokenizer(from_where), load_model(from_where)
+    if start is not None:
+        # The name goes into the adapter's files, which are the same wherever the run's folder is.
+        name = os.path.relpath(start, stage.final.parent)
+        model.name_or_path = model.config._name_or_path = name
     model.to(Accelerator().device)  # pyright: ignore[reportArgumentType]
     adapted = add_adapter(model, recipe.adapter, recipe.seed + 1)
     engine = LocalEngine(
         merge_copy(adapted), tokenizer, enable_thinking=recipe.model.enable_thinking, name="policy"
     )
-    grpo = GRPO(adapted, engine, cases, config, recipe.seed, stage.part)
+    grpo = GRPO(adapted, engine, cases, config, recipe.seed)
+    torch.manual_seed(recipe.seed)  # Of dropout, whatever ran before in this process.
     yield from train(grpo, stage.part, stage.fingerprint)
     save_adapter(adapted, stage.part / ADAPTER)
     save_model(merge_copy(adapted), tokenizer, stage.part / MERGED)

@@ -106,7 +106,7 @@ def write_synonyms(knowledge: Knowledge, rng: Random) -> str:
     lines = []
     for _ in range(4):
         finding = pick(rng, list(knowledge.findings.values()))
-        wordings = finding.present if rng.random() < 0.6 else finding.absent
+        wordings: tuple[str, ...] = finding.present if rng.random() < 0.6 else finding.absent
         if len(wordings) > 1:
             one, other = rng.sample(wordings, 2)
             lines.append(fill(pick(rng, SAME), one=one, other=other))
