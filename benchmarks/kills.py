@@ -23,7 +23,7 @@ BASE = """
 name: base
 pretrain:
   passages: 200
-  shape: {layers: 2, width: 32, mlp: 64, heads: 2, kv_heads: 1, head_width: 16, vocabulary: 600, context: 1024}
+  shape: {layers: 2, width: 32, mlp: 64, heads: 2, kv_heads: 1, head_width: 16, vocabulary: 600}
   steps: 4
   learning_rate: 1e-3
   pack_length: 256
@@ -81,7 +81,7 @@ Launch = Callable[[Sequence[str]], Running]
 
 
 def write_recipes(folder: Path, kills: int) -> tuple[Path, Path]:
-    """Write the recipe of the base, which goes to ``folder/base``, and that of the run, long enough to kill."""
+    """Write the recipe of a base, to be made in ``folder/made``, and of a run on it, long enough to kill."""
     base, run = folder / "base.yaml", folder / "run.yaml"
     base.write_text(BASE)
     run.write_text(RUN % (folder / "made" / "base", 5 * kills + 5, -(-(5 * kills + 5) // 4)))

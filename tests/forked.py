@@ -4,6 +4,7 @@ Each child is as a fresh process, with its own memory, signals and exit status; 
 torch are saved.
 """
 
+import importlib
 import json
 import os
 import runpy
@@ -50,7 +51,11 @@ class Forker:
 
     def __call__(self, words: Sequence[str], script: Path | None = None, **environment: str) -> Child:
         """Start ``gazal``, or a script, with some words."""
-        what = {"words": [str(w) for w in words], "environment": environment, "script": script and str(script)}
+        what = {
+            "words": [str(w) for w in words],
+            "environment": environment,
+            "script": script and str(script),
+        }
         return Child(self, self.ask(what))
 
     def run(self, *words) -> tuple[int, str]:
@@ -82,12 +87,13 @@ def _be_child(words: list[str], script: str | None, log: str) -> None:
     sys.argv, status = ["gazal", *words], 0
     try:
         if script:
+            sys.path += os.environ.get("PYTHONPATH", "").split(os.pathsep)
             runpy.run_path(script, run_name="__main__")
         else:
             main()
     except SystemExit as done:
         status = done.code if isinstance(done.code, int) else int(done.code is not None)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as the interpreter would at the top
         traceback.print_exc()
         status = 1
     sys.stdout.flush()
@@ -96,10 +102,8 @@ def _be_child(words: list[str], script: str | None, log: str) -> None:
 
 
 def _serve(log: str) -> None:
-    import gazal.cli.main
-    import gazal.curate.gather
-    import gazal.evaluate.stage
-    import gazal.train.stages
+    for name in ("cli.main", "curate.gather", "evaluate.stage", "train.stages"):
+        importlib.import_module(f"gazal.{name}")
     from gazal.world.knowledge import load_knowledge
 
     load_knowledge()
@@ -109,7 +113,7 @@ def _serve(log: str) -> None:
             pid, status = os.waitpid(what["poll"], os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if pid else None
         elif (answer := os.fork()) == 0:
-            os.environ.update(what["environment"])
+            os.environ.update(what["environment"])  # The child's own copy.
             _be_child(what["words"], what["script"], log)
         print(json.dumps(answer), flush=True)
 

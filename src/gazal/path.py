@@ -44,6 +44,8 @@ def run(recipe: Recipe, out: Path, until: StageName | None = None) -> Iterator[P
     names = list_stages(
         recipe, until
     )  # Now, not with the first event: wrong use is told before anything else.
+    if "pretrain" not in names and names != ["cases"]:
+        _find_base(recipe)
     kept = _keep_recipe(recipe, out)
     return _go(recipe, out, names, kept)
 
@@ -77,7 +79,7 @@ def list_stages(recipe: Recipe, until: StageName | None = None) -> list[str]:
 
 
 def _keep_recipe(recipe: Recipe, out: Path) -> bool:
-    """Write the recipe into the folder of its run; False where another is there, which may be the right one."""
+    """Write the recipe into the folder of its run; False where another is there: it may be the right one."""
     path, text = out / RECIPE, dump_recipe(recipe)
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -5,12 +5,15 @@ import json
 import os
 import shutil
 import signal
+import socket
 import time
 from pathlib import Path
 from random import Random
 
 import pytest
+import torch
 from forked import Forker
+from safetensors.torch import load_file
 
 from gazal.core.store import read_cases, read_traces
 
@@ -94,7 +97,9 @@ def test_killed_again_and_again_it_ends_as_if_never_stopped(made, forker):
     """Runs twice with one seed, so it also says: same seed, same bytes, down to the adapter's files."""
     seed = int(os.environ.get("GAZAL_SEED", time.time_ns()))
     for stage in kills.STAGES:
-        done = kills.kill_often(forker, made / "run.yaml", made / "killed", stage, KILLS, Random(f"{seed}{stage}"))
+        done = kills.kill_often(
+            forker, made / "run.yaml", made / "killed", stage, KILLS, Random(f"{seed}{stage}")
+        )
         assert done == KILLS, f"seed {seed}: {stage} was over before it was killed {KILLS} times"
         found = kills.find_differences(made / "whole" / stage, made / "killed" / stage)
         assert found == [], f"seed {seed}: {stage}"
@@ -120,7 +125,14 @@ def test_an_evaluation_that_was_begun_with_other_settings_is_not_gone_on_with(ma
     """Replies of an earlier temperature must not be counted as this one's."""
     shutil.copytree(made / "whole", tmp_path / "run")
     (tmp_path / "run" / "evaluate").rename(tmp_path / "run" / "evaluate.part")
-    words = ("run", made / "run.yaml", "--out", tmp_path / "run", "--set", "evaluate.sampling.max_new_tokens=4")
+    words = (
+        "run",
+        made / "run.yaml",
+        "--out",
+        tmp_path / "run",
+        "--set",
+        "evaluate.sampling.max_new_tokens=4",
+    )
     status, said = forker.run(*words)
     assert status == 2 and "was begun from other settings" in said and "evaluate.part" in said
 
@@ -140,3 +152,64 @@ def test_an_interrupt_leaves_a_state_to_go_on_from(made, forker, tmp_path, sent)
     status, said = forker.run("sft", made / "run.yaml", "--out", out)
     assert status == 0, said
     assert kills.find_differences(made / "whole" / "sft", out / "sft") == []
+
+
+SHARE = """
+import json, sys
+from pathlib import Path
+from small import grpo_config, make_grpo, make_sft, read_weights, sft_config
+from accelerate import Accelerator
+from safetensors.torch import save_file
+from gazal.train.loop import train
+
+folder, me = Path(sys.argv[1]), Accelerator(cpu=True)
+assert me.num_processes == int(sys.argv[2])
+for name in ("sft", "grpo"):
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    # Five rows and ragged rollouts for two processes; of the equal groups of GRPO a process may get nothing.
+    stage = make_sft(sft_config(steps=3, rows_per_step=5, micro_rows=1)) if name == "sft" else make_grpo(
+        grpo_config(steps=3, passes=2, micro_rollouts=3)
+    )
+    for _ in train(stage, folder / name, "mine"):
+        pass
+    save_file(read_weights(stage), folder / f"{name}-{me.process_index}.safetensors")
+"""
+
+
+def test_two_processes_learn_what_one_does(forker, tmp_path):
+    script = tmp_path / "share.py"
+    script.write_text(SHARE)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    beside = str(Path(__file__).parents[1] / "train")
+    steps, weights = {}, {}
+    for n in (1, 2):
+        log = forker.log.stat().st_size
+        shared = {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": beside}
+        if n > 1:
+            shared |= {
+                "WORLD_SIZE": "2",
+                "LOCAL_WORLD_SIZE": "2",
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": port,
+            }
+        folder = tmp_path / str(n)
+        ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} if n > 1 else {} for rank in range(n)]
+        running = [forker([folder, n], script, **shared, **rank) for rank in ranks]
+        statuses, said = [one.wait() for one in running], forker.log.read_bytes()[log:].decode()
+        if any(statuses) and "gloo" in said.lower():
+            pytest.skip(f"two processes cannot talk to each other here: {said.strip().splitlines()[-1]}")
+        assert not any(statuses), said
+        for name in ("sft", "grpo"):
+            rows = [json.loads(line) for line in (folder / name / "steps.jsonl").read_text().splitlines()]
+            steps[n, name] = [{k: v for k, v in row.items() if not k.startswith("time/")} for row in rows]
+            weights[n, name] = [load_file(folder / f"{name}-{rank}.safetensors") for rank in range(n)]
+    for name in ("sft", "grpo"):
+        assert len(steps[1, name]) == len(steps[2, name]) > 2
+        for one, two in zip(steps[1, name], steps[2, name], strict=True):
+            assert one == pytest.approx(two, abs=1e-5), name
+        alone, (first, second) = weights[1, name][0], weights[2, name]
+        for key in alone:
+            assert torch.equal(first[key], second[key])
+            torch.testing.assert_close(first[key], alone[key], atol=1e-4, rtol=0)

@@ -107,17 +107,17 @@ def grpo_config(**changes) -> GRPOConfig:
     return GRPOConfig.model_validate(known | changes)
 
 
-def make_sft(config: SFTConfig, seed: int = 0, *, dropout: float = 0.0, pairs=PAIRS) -> SFT:
+def make_sft(
+    config: SFTConfig, seed: int = 0, *, dropout: float = 0.0, taught: bool = False, pairs=PAIRS
+) -> SFT:
     tokenizer = make_tokenizer()
-    adapted = add_adapter(make_model(), AdapterConfig(rank=4, alpha=4, dropout=dropout), seed)
+    adapted = add_adapter(make_model(taught=taught), AdapterConfig(rank=4, alpha=4, dropout=dropout), seed)
     return SFT(
         adapted, tokenize_examples(pairs, tokenizer, config, True), tokenizer.pad_token_id, config, seed
     )
 
 
-def make_grpo(
-    config: GRPOConfig, seed: int = 0, *, dropout: float = 0.0, cases=CASES, rank: int = 4
-) -> GRPO:
+def make_grpo(config: GRPOConfig, seed: int = 0, *, dropout: float = 0.0, cases=CASES, rank: int = 4) -> GRPO:
     adapted = add_adapter(
         make_model(taught=True), AdapterConfig(rank=rank, alpha=rank, dropout=dropout), seed
     )

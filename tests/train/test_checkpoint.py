@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved comes back bit for bit, what is torn or foreign is refused, what is there stays."""
+"""Checkpoints: what is saved comes back bit for bit, what is torn or foreign is refused."""
 
 import errno
 from pathlib import Path
@@ -51,7 +51,11 @@ def test_weights_optimizer_random_state_and_what_the_stage_keeps_come_back(tmp_p
     torch.randn(7)
     other = make_learner(1)
     step, kept = load_checkpoint(tmp_path, other, "mine")
-    assert step == 3 and kept.facts == {"n": 3} and torch.equal(kept.tensors["rollouts"], KEPT.tensors["rollouts"])
+    assert (
+        step == 3
+        and kept.facts == {"n": 3}
+        and torch.equal(kept.tensors["rollouts"], KEPT.tensors["rollouts"])
+    )
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(read(learner)[name], read(other)[name]) for name in learner.parameters)
     for a, b in zip(learner.parameters.values(), other.parameters.values(), strict=True):
@@ -117,7 +121,9 @@ def test_a_torn_file_is_an_error_that_says_what_to_do(tmp_path, name, harm):
     assert all(torch.equal(before[n], read(learner)[n]) for n in before)
 
 
-@pytest.mark.parametrize("text", [None, "", '{"step": 2', "{}", "[]", '{"step": null, "fingerprint": "mine"}'])
+@pytest.mark.parametrize(
+    "text", [None, "", '{"step": 2', "{}", "[]", '{"step": null, "fingerprint": "mine"}']
+)
 def test_a_torn_state_is_an_error_that_says_what_to_do(tmp_path, text):
     save_checkpoint(tmp_path, 2, make_learner(steps=1), KEPT, "mine")
     state = tmp_path / "checkpoint-000002" / "state.json"
@@ -156,7 +162,9 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path, monkeypatch, full_at
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "save_file", fill)
-    with pytest.raises(TrainingError, match=r"checkpoint-000004: cannot be written .*No space left.* Make room"):
+    with pytest.raises(
+        TrainingError, match=r"checkpoint-000004: cannot be written .*No space left.* Make room"
+    ):
         save_checkpoint(tmp_path, 4, learner, KEPT, "mine")
     assert len(calls) == full_at + 1 and [p.name for p in tmp_path.iterdir()] == ["checkpoint-000002"]
     assert {p: p.read_bytes() for p in tmp_path.rglob("*.safetensors")} == whole

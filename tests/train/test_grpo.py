@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from accelerate import Accelerator
 from small import CASES, assert_same, grpo_config, make_grpo, read_weights
 from tiny_models import hash_weights
 
+import gazal.train.grpo
 from gazal.config.reward import RewardConfig
 from gazal.errors import TrainingError
 from gazal.score.compose import place_bands
@@ -107,7 +109,7 @@ def test_rollouts_are_written_down_with_their_reasons_and_advantages(learnt):
         assert (row["why"]["answer"] == "right") == (row["total"] > 1 - 2 * reach)
 
 
-def test_which_cases_a_step_asks_depends_on_seed_and_step_alone(tmp_path):
+def test_which_cases_a_step_asks_depends_on_seed_and_step_alone():
     config = grpo_config(cases_per_step=4)
     stage, other = make_grpo(config), make_grpo(config, seed=1)
     drawn = [[case.id for case in stage._draw_cases(n)] for n in range(6)]
@@ -127,25 +129,18 @@ def test_the_same_seed_writes_the_same_rollouts_however_they_are_batched(tmp_pat
     assert [row["text"] for row in rows[0]] == [row["text"] for row in rows[1]]
 
 
-def spread(stage, totals):
+def say(patch, totals) -> None:
     """Let the judges say what we want of the rollouts that the model wrote."""
-    import gazal.train.grpo as module
-
-    compose, given = module.compose, iter(totals)
-
-    def say(*words, **more):
-        from dataclasses import replace
-
-        return replace(compose(*words, **more), total=next(given))
-
-    return module, say
+    given, compose = iter(totals), gazal.train.grpo.compose
+    patch.setattr(
+        "gazal.train.grpo.compose", lambda *words, **more: replace(compose(*words, **more), total=next(given))
+    )
 
 
 @pytest.mark.parametrize("equal", [0.3, None])
 def test_groups_whose_rewards_are_equal_teach_nothing(tmp_path, monkeypatch, equal):
     stage = make_grpo(grpo_config(steps=1))
-    module, say = spread(stage, [equal] * 8)
-    monkeypatch.setattr(module, "compose", say)
+    say(monkeypatch, [equal] * 8)
     before = read_weights(stage)
     (step,) = train(stage, tmp_path, "mine")
     assert_same(before, read_weights(stage))
@@ -153,14 +148,13 @@ def test_groups_whose_rewards_are_equal_teach_nothing(tmp_path, monkeypatch, equ
     assert step.metrics["loss"] == 0.0 and step.metrics["tokens"] > 0
 
 
-def test_an_equal_group_adds_nothing_to_the_gradient_but_counts_among_the_tokens(tmp_path, monkeypatch):
+def test_an_equal_group_adds_nothing_to_the_gradient_but_counts_among_the_tokens(monkeypatch):
     gradients, tokens = [], []
     for kept in (8, 4):
         config = grpo_config(cases_per_step=2)
         stage = make_grpo(config)
-        module, say = spread(stage, [1.0, 0.0, 0.0, 0.5, 0.2, 0.2, 0.2, 0.2])
         with monkeypatch.context() as patch:
-            patch.setattr(module, "compose", say)
+            say(patch, [1.0, 0.0, 0.0, 0.5, 0.2, 0.2, 0.2, 0.2])
             batch = stage.make_batch(0, Accelerator())
         items = stage._learnable
         assert sorted(k for micro in batch.micros for k in micro.numbers) == [
@@ -179,7 +173,7 @@ def test_an_equal_group_adds_nothing_to_the_gradient_but_counts_among_the_tokens
         torch.testing.assert_close(gradients[0][name], gradients[1][name], atol=1e-6, rtol=1e-5)
 
 
-def test_minibatches_share_the_rollouts_out_in_each_pass(tmp_path):
+def test_minibatches_share_the_rollouts_out_in_each_pass():
     config = grpo_config(steps=1, passes=2, minibatches=2, kl=0.1)
     stage, accelerator = make_grpo(config), Accelerator()
     parts = [stage.make_batch(step, accelerator) for step in range(4)]
@@ -207,5 +201,7 @@ def test_no_kl_is_measured_without_its_term(tmp_path):
 
 def test_prompts_that_leave_no_room_stop_the_run(tmp_path):
     stage = make_grpo(grpo_config(sampling={"max_new_tokens": 460}))
-    with pytest.raises(TrainingError, match=r"none of 8 rollouts could be written.*lower grpo.sampling.max_new"):
+    with pytest.raises(
+        TrainingError, match=r"none of 8 rollouts could be written.*lower grpo.sampling.max_new"
+    ):
         next(train(stage, tmp_path, "mine"))

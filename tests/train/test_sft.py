@@ -52,7 +52,9 @@ def test_what_is_too_long_is_left_out_and_the_rest_learnt():
     pairs = [PAIRS[0], (long, solve(long, "A")), PAIRS[1]]
     kept = tokenize_examples(pairs, tokenizer, sft_config(pack_length=200), True)
     assert kept == tokenize_examples([PAIRS[0], PAIRS[1]], tokenizer, sft_config(), True)
-    with pytest.raises(DataError, match=r"sft.examples: none of 3 fits into sft.pack_length 20 tokens. Raise"):
+    with pytest.raises(
+        DataError, match=r"sft.examples: none of 3 fits into sft.pack_length 20 tokens. Raise"
+    ):
         tokenize_examples(pairs, tokenizer, sft_config(pack_length=20), True)
 
 
@@ -103,6 +105,8 @@ def test_packed_loss_and_gradients_equal_unpacked():
 
 
 def test_sft_learns(tmp_path):
-    stage = make_sft(sft_config(steps=25, learning_rate=3e-2, rows_per_step=4))
+    """The letter was a coin's toss; half of the examples say that it is A."""
+    right = PAIRS[::2]
+    stage = make_sft(sft_config(steps=12, learning_rate=1e-2, rows_per_step=2), taught=True, pairs=right)
     losses = [step.metrics["loss"] for step in train(stage, tmp_path, "mine")]
-    assert losses[-1] < 0.75 * losses[0]
+    assert losses[-1] < 0.5 * losses[0]

@@ -104,8 +104,8 @@ def _look_at_sources(plan: Plan) -> None:
         n = count_cases(plan, "grpo.cases")
         if n is not None and n < recipe.grpo.cases_per_step:
             plan.notes.append(
-                f"grpo.cases_per_step is {recipe.grpo.cases_per_step}, but there are {n} cases: some come twice "
-                "in a step, with the same replies."
+                f"grpo.cases_per_step is {recipe.grpo.cases_per_step}, but there are {n} cases: some come "
+                "twice in a step, with the same replies."
             )
     if "evaluate" in plan.stages and recipe.evaluate:
         _look_at_list(plan, "evaluate.cases", recipe.evaluate.cases, recipe.evaluate.limit)
@@ -149,7 +149,8 @@ def _look_at_model(plan: Plan) -> None:
         kinds = ", ".join(sorted(windows))
         plan.object_to(
             "model.path",
-            f"some layers are of type {kinds}; replies are written with full_attention only. Use another model.",
+            f"some layers are of type {kinds}; replies are written with full_attention only. "
+            "Use another model.",
         )
     if plan.known.shape is None:
         plan.notes.append(f"sizes of {config.path} are {plan.known.origin}: nothing is estimated.")
@@ -180,7 +181,7 @@ def _check_lengths(plan: Plan) -> None:
     if recipe.sft and recipe.sft.pack_length > shape.context:
         plan.object_to(
             "sft.pack_length",
-            f"{recipe.sft.pack_length:,} is more than the model's context of {shape.context:,} tokens. Lower it.",
+            f"{recipe.sft.pack_length:,} is more than the model's context of {shape.context:,}. Lower it.",
         )
     if recipe.grpo:
         _check_sampling(plan, "grpo", recipe.grpo.sampling, shape)
@@ -194,7 +195,7 @@ def _check_sampling(plan: Plan, stage: str, sampling: Sampling, shape: Shape) ->
     if room <= 0:
         plan.object_to(
             where,
-            f"{n:,} leaves no room for a prompt in the model's context of {shape.context:,} tokens. Lower it.",
+            f"{n:,} leaves no room for a prompt in the model's context of {shape.context:,}. Lower it.",
         )
     elif room < PROMPT:
         plan.notes.append(
@@ -233,5 +234,6 @@ def _check_room(plan: Plan) -> None:
     free = machine.find_disk(plan.out)
     if free is not None and plan.disk > free:
         plan.notes.append(
-            f"--out {plan.out}: the run writes an estimated {plan.disk / 1e9:.1f} GB, {free / 1e9:.1f} GB are free."
+            f"--out {plan.out}: the run writes an estimated {plan.disk / 1e9:.1f} GB, "
+            f"{free / 1e9:.1f} GB are free. Make room or name another folder."
         )

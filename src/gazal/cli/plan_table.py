@@ -1,6 +1,7 @@
 """The tables that ``gazal run --dry-run`` prints."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from gazal.cli.plan import Plan, count_cases
 from gazal.config.adapter import AdapterConfig
@@ -13,6 +14,9 @@ from gazal.config.sft import SFTConfig
 from gazal.model.memory import SIZES, guess_prompt, weigh_checkpoint
 from gazal.model.shape import Shape, count_parameters, from_pretraining
 from gazal.path import find_folder
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Row = tuple[str, str]
 """What it is about, and what is to be said."""
@@ -142,7 +146,7 @@ def _describe_sft(plan: Plan, config: SFTConfig) -> list[Row]:
 
 def _describe_rows(steps: int, rows: int, length: int, micro: int) -> str:
     tokens = f"{steps * rows * length:,} tokens at most"
-    return f"{steps:,} x {rows} rows x {length:,} tokens = {tokens}; {min(micro, rows)} rows at a time"
+    return f"{steps:,} x {rows} rows x {length:,} tokens = {tokens}, {min(micro, rows)} at a time"
 
 
 def _describe_optim(config: OptimConfig, steps: int, checkpoint: int | None) -> list[Row]:
@@ -203,7 +207,7 @@ def _describe_sampling(plan: Plan, sampling: Sampling) -> str:
     return f"{text} after some {prompt:,} of prompt, context {plan.known.shape.context:,}"
 
 
-def _tabulate_memory(plan: Plan):
+def _tabulate_memory(plan: Plan) -> "Table":
     from rich.table import Table
 
     used = [name for name in PARTS if any(name in phase.parts for phase in plan.phases)]

@@ -65,7 +65,7 @@ def _check(recipe: Path, out: Path | None, overrides: list[str] | None) -> None:
     plan = make_plan(read, out or Path("runs") / read.name)
     show_plan(plan)
     refuse_problems(plan)
-    typer.echo(f"{recipe}: nothing stands in its way")
+    typer.echo(f"{recipe}: checked, nothing would make it fail")
 
 
 def show_stages(events: Iterator["Progress"], folder: Path) -> None:

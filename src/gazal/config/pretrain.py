@@ -41,7 +41,7 @@ class PretrainConfig(OptimConfig):
     passages: Count
     """How many passages of text are written to learn from."""
     pack_length: Annotated[int, Field(ge=2)] = 512
-    """Tokens of a row."""
+    """Tokens of a row; passages follow one another through it."""
     rows_per_step: Count = 8
     """Rows of one optimizer step."""
     micro_rows: Count = 8

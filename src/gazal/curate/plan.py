@@ -77,8 +77,8 @@ def _look_at_suite(source: SuiteSource, learned: bool, limit: int | None) -> Ask
     else:
         if learned:
             raise ConfigError(
-                f"suite {name} is not one to learn from. Sets with explanations: {', '.join(EXPLAINED)}. Keys "
-                "serve grpo.cases."
+                f"suite {name} is not one to learn from. Sets with explanations: {', '.join(EXPLAINED)}. "
+                "Keys serve grpo.cases."
             )
         found = find_suite(name)
         n = _cut(found.n, source.n)

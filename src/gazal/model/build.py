@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from importlib import resources
+from typing import cast
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM, set_seed
@@ -73,7 +74,7 @@ def build_model(shape: TinyShape, tokenizer: PreTrainedTokenizerFast, seed: int)
         rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
         tie_word_embeddings=True,
         bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=cast(int, tokenizer.eos_token_id),
+        pad_token_id=cast(int, tokenizer.pad_token_id),
     )
     return Qwen3ForCausalLM(config)

@@ -13,14 +13,14 @@ from gazal.errors import DataError
 from gazal.model.build import END_OF_TEXT
 from gazal.model.chat import write_example_tokens
 from gazal.model.logprobs import token_logprobs
-from gazal.train.batch import Tokens, collate, count_learnt, move_rows, pack_rows
+from gazal.train.batch import Tokens, collate, count_learnt, move_rows
 from gazal.train.checkpoint import Kept
 from gazal.train.loop import Batch, Metrics, Micro
 from gazal.train.loss import sft_loss
 from gazal.world.corpus import write_passages
 
 BLOCK = 4000
-"""Passages that are written and packed at a time."""
+"""Passages that are written and cut into rows at a time."""
 VOCABULARY_PASSAGES = 40_000
 """So many passages decide the tokenizer's merges."""
 
@@ -32,7 +32,7 @@ def write_texts(config: PretrainConfig, seed: int) -> Iterator[str]:
 
 
 class Pretraining:
-    """Passages of the world in packed rows; every token of a text and every reply of a chat is learnt."""
+    """Passages of the world one after another in rows; every token is learnt."""
 
     def __init__(
         self, model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, config: PretrainConfig, seed: int
@@ -74,25 +74,24 @@ class Pretraining:
         """Nothing to take up."""
 
     def _write_blocks(self) -> Iterator[list[list[Tokens]]]:
-        first = 0
+        """Rows cut from passages that follow one another, so that every place of a row is learnt."""
+        first, length = 0, self._config.pack_length
         while True:
             size = min(BLOCK, self._config.passages - first)
             written = write_passages(size, self._seed, first)
-            examples = [self._tokenize(first + n, passage) for n, passage in enumerate(written)]
-            fitting = [n for n, example in enumerate(examples) if example.n <= self._config.pack_length]
-            if not fitting:
+            stream = [token for n, p in enumerate(written) for token in self._tokenize(first + n, p)]
+            cuts = range(0, len(stream) - length + 1, length)
+            if not cuts:
                 raise DataError(
-                    f"pretrain.pack_length: {self._config.pack_length} tokens hold none of {size} passages. "
-                    "Raise it."
+                    f"pretrain.pack_length: {size} passages do not fill a row of {length} tokens. "
+                    "Ask for more passages."
                 )
-            rows = pack_rows(((n, examples[n].n) for n in fitting), self._config.pack_length)
-            yield [[examples[n] for n in row] for row in rows]
+            yield [[Tokens(prompt=(), completion=tuple(stream[at : at + length]))] for at in cuts]
             first = (first + size) % self._config.passages
 
-    def _tokenize(self, number: int, passage: str | tuple[str, str]) -> Tokens:
+    def _tokenize(self, number: int, passage: str | tuple[str, str]) -> list[int]:
         if isinstance(passage, str):
-            ids = self._tokenizer.encode(passage, add_special_tokens=False)
-            return Tokens(prompt=(), completion=(*ids, self._end))
+            return [*self._tokenizer.encode(passage, add_special_tokens=False), self._end]
         # Half of the chats come with the empty thinking block of a template that does not think.
         prompt, reply = write_example_tokens(self._tokenizer, *passage, enable_thinking=number % 2 == 0)
-        return Tokens(prompt=tuple(prompt), completion=tuple(reply))
+        return [*prompt, *reply, self._end]

@@ -1,40 +1,46 @@
 """Text that a base model is pretrained on: the world's knowledge told in many ways, with nothing worked out.
 
-It tells facts from both ends, notes, short chats, lettered lists and arithmetic. No case is in it: its
-wordings are not those of the cases, and its lists have more items than a case has options.
+It tells facts from both ends, notes, short chats, lettered lists, arithmetic, and longer texts that come
+back to what they said. No case is in it: its wordings are not those of the cases, and its lists have more
+items than a case has options.
 """
 
 from collections.abc import Callable, Iterator
 from random import Random
 
-from gazal.world.corpus import conditions, dialogues, drugs, lists, measures, notes
+from gazal.world.corpus import conditions, dialogues, drugs, lists, measures, notes, recaps
 from gazal.world.corpus.dialogues import Chat
 from gazal.world.knowledge import Knowledge, load_knowledge
 
 Writer = Callable[[Knowledge, Random], str | Chat]
 WRITERS: tuple[tuple[int, Writer], ...] = (
     (10, conditions.write_frequencies),
-    (5, conditions.write_overview),
+    (6, conditions.write_overview),
     (6, conditions.write_reverse),
     (3, conditions.write_synonyms),
-    (8, conditions.write_contrasts),
+    (6, conditions.write_contrasts),
     (4, drugs.write_classes),
     (5, drugs.write_reasons),
     (5, drugs.write_forbidden),
-    (5, drugs.write_facts),
+    (4, drugs.write_facts),
     (7, drugs.write_orders),
-    (8, drugs.write_weighing),
+    (6, drugs.write_weighing),
     (4, measures.write_tests),
-    (10, measures.write_scores),
-    (4, measures.write_sums),
-    (8, measures.write_shares),
-    (3, measures.write_updates),
-    (2, measures.write_limits),
-    (12, notes.write_note),
-    (5, notes.write_prescription),
-    (6, notes.write_sheet),
+    (7, measures.write_scores),
+    (3, measures.write_sums),
+    (7, measures.write_shares),
+    (2, measures.write_updates),
+    (1, measures.write_limits),
+    (6, notes.write_note),
+    (3, notes.write_prescription),
+    (4, notes.write_sheet),
     (14, dialogues.write_dialogue),
-    (14, lists.write_listing),
+    (10, lists.write_listing),
+    (10, recaps.write_late_listing),
+    (8, recaps.write_round),
+    (6, recaps.write_chart),
+    (5, recaps.write_figures),
+    (7, recaps.write_sheet_of_points),
 )
 """Weight and writer of each sort of passage."""
 

@@ -11,7 +11,7 @@ FREQUENCY = (
     "In {condition}, {finding} is {how}.",
     "{Condition}: {finding} would be {how}.",
     "How often is there {finding} in {condition}? It is {how}.",
-    "With {condition} one sees {finding} as a {how} thing.",
+    "With {condition} one sees {finding} as something {how}.",
     "For {condition}, {finding} counts as {how}.",
     "Of 1000 patients with {condition} {n} have it: {finding}. The other {rest} do not have it.",
 )
@@ -106,12 +106,13 @@ def write_synonyms(knowledge: Knowledge, rng: Random) -> str:
     lines = []
     for _ in range(4):
         finding = pick(rng, list(knowledge.findings.values()))
-        wordings: tuple[str, ...] = finding.present if rng.random() < 0.6 else finding.absent
+        wordings = finding.present if rng.random() < 0.6 else finding.absent
+        first = wordings[0]
         if len(wordings) > 1:
             one, other = rng.sample(wordings, 2)
             lines.append(fill(pick(rng, SAME), one=one, other=other))
         else:
-            lines.append(f"{capital(wordings[0])} is the opposite of {finding.present[0]}.")
+            lines.append(f"{capital(first)} is the opposite of {finding.present[0]}.")
     return " ".join(lines)
 
 

@@ -28,29 +28,35 @@ def write_letters(items: list[str]) -> str:
     return "\n".join(f"{letter}. {item}" for letter, item in zip(LETTERS, items, strict=False))
 
 
+STATEMENTS = (
+    "{Item} is option {letter}.",
+    "{Item} is option {letter}.",
+    "Option {letter} is {item}.",
+    "Against {letter}, {item}.",
+    "For {letter}, {item}.",
+    "**Answer:** {letter}. {item}",
+    r"{Item}: \boxed{{{letter}}}",
+)
+
+
 def write_listing(knowledge: Knowledge, rng: Random) -> str:
     """A lettered list followed by statements on which item has which letter."""
-    items = _draw_items(knowledge, rng)
-    lines = [write_letters(items), ""]
+    items = draw_items(knowledge, rng)
+    return f"{write_letters(items)}\n\n{write_statements(rng, items)}"
+
+
+def write_statements(rng: Random, items: list[str]) -> str:
+    """Which item of a list has which letter, for some or all of them in any order."""
+    lines = []
     for at in rng.sample(range(len(items)), rng.randint(3, len(items))):
-        letter, item = LETTERS[at], items[at]
-        lines.append(
-            pick(
-                rng,
-                (
-                    f"{capital(item)} is option {letter}.",
-                    f"Option {letter} is {item}.",
-                    f"Against {letter}, {item}.",
-                    f"For {letter}, {item}.",
-                    rf"**Answer:** {letter}. {item}",
-                    rf"{capital(item)}: \boxed{{{letter}}}",
-                ),
-            )
-        )
+        item = items[at]
+        parts = {"item": item, "Item": capital(item), "letter": LETTERS[at]}
+        lines.append(pick(rng, STATEMENTS).format(**parts))
     return "\n".join(lines)
 
 
-def _draw_items(knowledge: Knowledge, rng: Random) -> list[str]:
+def draw_items(knowledge: Knowledge, rng: Random) -> list[str]:
+    """Five or six names, shares or totals."""
     n = pick(rng, SIZES)
     sort = rng.random()
     if sort < 0.35:

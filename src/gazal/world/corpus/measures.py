@@ -72,7 +72,7 @@ def write_scores(knowledge: Knowledge, rng: Random) -> str:
     about = {"score": score.name, "setting": score.setting, "purpose": score.purpose}
     lines = [fill(pick(rng, SCORE), **about)]
     for name in rng.choices(list(score.items), k=rng.randint(3, 5)):
-        item, worth = _draw_item(rng, score, name)
+        item, worth = draw_item(rng, score, name)
         parts = {"score": score.name, "item": item, "points": write_points(worth)}
         lines.append(capital(fill(pick(rng, POINT), **parts)))
     for _ in range(2):
@@ -83,8 +83,8 @@ def write_scores(knowledge: Knowledge, rng: Random) -> str:
     return " ".join(lines)
 
 
-def _draw_item(rng: Random, score: BedsideScore, name: str) -> tuple[str, float]:
-    """How an item reads in some state, and what that is worth."""
+def draw_item(rng: Random, score: BedsideScore, name: str) -> tuple[str, float]:
+    """Draw how an item of a score reads, and what that is worth."""
     item = score.items[name]
     if isinstance(item, LevelItem):
         level = pick(rng, item.levels)

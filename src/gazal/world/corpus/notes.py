@@ -14,17 +14,21 @@ DIAGNOSED = ("Diagnosis: {name}.", "This is {name}.", "**Diagnosis:** {name}", "
 
 
 def draw_findings(knowledge: Knowledge, rng: Random, condition: str, age: int, sex: str) -> list[str]:
-    """Wordings of up to eight findings that a patient with a condition has or lacks, drawn as they occur."""
-    present, absent = [], []
-    for name in rng.sample(list(knowledge.findings), len(knowledge.findings)):
+    """Wordings of some findings that a patient with a condition has or lacks: its own, and a stray one."""
+    own = knowledge.conditions[condition].findings
+
+    def fits(name: str) -> bool:
         finding = knowledge.findings[name]
-        p = knowledge.likelihood(name, condition)
-        if finding.sex in (None, sex) and finding.age[0] <= age <= finding.age[1]:
-            if rng.random() < p and len(present) < 6:
-                present.append(pick(rng, finding.present))
-            elif p < 0.3 and len(absent) < 2 and rng.random() < 0.05:
-                absent.append(pick(rng, finding.absent))
-    return [*present, *absent]
+        return finding.sex in (None, sex) and finding.age[0] <= age <= finding.age[1]
+
+    names = [name for name in rng.sample(list(own), len(own)) if fits(name)]
+    has = [name for name in names if rng.random() < own[name].p][: rng.randint(3, 6)]
+    lacks = [name for name in names if name not in has][: rng.randint(0, 2)]
+    strays = [n for n in rng.sample(list(knowledge.findings), 3) if n not in own and fits(n)]
+    if strays and rng.random() < 0.4:
+        (has if rng.random() < 0.3 else lacks).append(strays[0])
+    present = [pick(rng, knowledge.findings[name].present) for name in has]
+    return [*present, *(pick(rng, knowledge.findings[name].absent) for name in lacks)]
 
 
 def draw_patient(knowledge: Knowledge, rng: Random, condition: str) -> tuple[int, str]:
