@@ -8,7 +8,7 @@ import pytest
 from gazal.core.case import Case
 from gazal.core.chat import write_reply
 from gazal.core.trace import Trace
-from gazal.score.table import JUDGES
+from gazal.score.table import JUDGES, build_judges
 from gazal.world.generate import make_cases
 from gazal.world.solve import solve
 
@@ -22,6 +22,8 @@ EXAM = Case(
 )
 WORLD = tuple(make_cases(n=25, seed=4))
 GOLD = ["A", "B", "C", "D"]
+ALL = build_judges(length_target=192, length_limit=320)
+"""Also the judge that needs to know how much may be written."""
 
 
 def frame(steps, box):
@@ -54,7 +56,7 @@ TRICKS = {
 
 
 def reply(text, case=EXAM, stop="end"):
-    return Trace(case_id=case.id, text=text, stop=stop)
+    return Trace(case_id=case.id, text=text, stop=stop, n_tokens=len(text.split()))
 
 
 def with_gold(gold):
@@ -63,14 +65,14 @@ def with_gold(gold):
     )
 
 
-@pytest.mark.parametrize("judge", JUDGES.values(), ids=JUDGES)
+@pytest.mark.parametrize("judge", ALL.values(), ids=ALL)
 @pytest.mark.parametrize("case", [EXAM, *WORLD[:5]], ids=lambda c: c.kind)
 @pytest.mark.parametrize("text", [HONEST, *TRICKS.values()], ids=["honest", *TRICKS])
 def test_in_range_with_a_reason_and_the_same_twice(judge, case, text):
     for stop in ("end", "length", "error"):
-        start = time.perf_counter()
+        start = time.process_time()
         first = judge(case, reply(text, case, stop))
-        assert time.perf_counter() - start < 5.0  # 1 s is promised; machines are shared.
+        assert time.process_time() - start < 3.0  # 1 s is promised; machines are shared.
         assert first == judge(case, reply(text, case, stop))
         assert first.value is None or -1.0 <= first.value <= 1.0
         assert first.why.isidentifier()
@@ -94,13 +96,13 @@ def test_no_trick_beats_an_honest_reply(judge, gold):
     )
 
 
-@pytest.mark.parametrize("judge", JUDGES.values(), ids=JUDGES)
+@pytest.mark.parametrize("judge", ALL.values(), ids=ALL)
 def test_what_the_engine_did_not_deliver_is_unscored(judge):
     score = judge(WORLD[0], reply(solve(WORLD[0]).text, WORLD[0], "error"))
     assert (score.value, score.why) == (None, "engine_error")
 
 
-@pytest.mark.parametrize("judge", JUDGES.values(), ids=JUDGES)
+@pytest.mark.parametrize("judge", ALL.values(), ids=ALL)
 def test_random_bytes_do_no_harm(judge):
     rng = random.Random(0)
     pieces = [
