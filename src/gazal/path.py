@@ -7,13 +7,12 @@ from typing import Any, Literal
 
 from gazal.config.load import dump_recipe
 from gazal.config.recipe import Recipe
-from gazal.core.case import Case
-from gazal.core.stage import StageFolder, close_stage, open_stage
-from gazal.core.store import read_cases, read_traces, write_cases, write_traces
+from gazal.core.stage import close_stage, open_stage
+from gazal.core.store import CASES, REPLIES, read_cases, read_traces
 from gazal.errors import ConfigError
 
 StageName = Literal["pretrain", "cases", "sft", "grpo", "evaluate"]
-CASES, REPLIES, RECIPE = "cases.jsonl", "replies.jsonl", "recipe.yaml"
+RECIPE = "recipe.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,39 +106,20 @@ def _pretrain(recipe: Recipe, out: Path) -> Iterator[Progress]:
 
 def _cases(recipe: Recipe, out: Path) -> Iterator[Progress]:
     """Gather what each stage learns from or asks, so that every later stage reads files."""
-    from gazal.curate.gather import gather_cases, gather_examples
+    from gazal.curate.stage import list_sources, run_gathering
     from gazal.world.knowledge import load_knowledge
 
     settings: dict[str, Any] = {"knowledge": load_knowledge().version}
-    if recipe.sft:
-        settings["sft"] = [source.model_dump(mode="json") for source in recipe.sft.examples]
-    for name, config in (("grpo", recipe.grpo), ("evaluate", recipe.evaluate)):
-        if config:
-            settings[name] = [source.model_dump(mode="json") for source in config.cases]
+    sources = list_sources(recipe)
+    settings |= {name: [s.model_dump(mode="json") for s in listed] for name, listed in sources.items()}
     settings["limit"] = recipe.evaluate.limit if recipe.evaluate else None
     stage = open_stage(out / "cases", settings, recipe.seed)
     if stage is None:
         return
-    counts: dict[str, int] = {}
-    if recipe.sft:
-        pairs = list(gather_examples(recipe.sft.examples, recipe.seed))
-        counts["sft"] = len(pairs)
-        (stage.part / "sft").mkdir(exist_ok=True)
-        write_cases(stage.part / "sft" / CASES, (case for case, _ in pairs))
-        write_traces(stage.part / "sft" / REPLIES, (trace for _, trace in pairs))
-        yield Progress(stage="cases", done=len(counts), of=3, note=f"{len(pairs):,} examples to learn from")
-    if recipe.grpo:
-        counts["grpo"] = _write(stage, "grpo", gather_cases(recipe.grpo.cases, recipe.seed))
-        yield Progress(stage="cases", done=len(counts), of=3, note=f"{counts['grpo']:,} cases for GRPO")
-    if config := recipe.evaluate:
-        counts["evaluate"] = _write(stage, "evaluate", gather_cases(config.cases, recipe.seed, config.limit))
-        yield Progress(stage="cases", done=3, of=3, note=f"{counts['evaluate']:,} cases to evaluate on")
+    counts: dict[str, Any] = {}
+    for note in run_gathering(recipe, stage, counts):
+        yield Progress(stage="cases", done=len(counts["gathered"]), of=len(sources), note=note)
     close_stage(stage, counts)
-
-
-def _write(stage: StageFolder, name: str, cases: Iterator[Case]) -> int:
-    (stage.part / name).mkdir(exist_ok=True)
-    return write_cases(stage.part / name / CASES, cases)
 
 
 def _sft(recipe: Recipe, out: Path) -> Iterator[Progress]:

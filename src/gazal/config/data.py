@@ -41,6 +41,8 @@ class SuiteSource(Settings):
     suite: Text
     n: Count | None = None
     """How many; None takes all."""
+    optional: bool = False
+    """Go on without it where its files are not at hand; the run says so and its manifest keeps it."""
 
 
 class FileSource(Settings):

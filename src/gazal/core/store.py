@@ -15,6 +15,8 @@ from gazal.core.trace import Trace
 from gazal.errors import DataError
 
 T = TypeVar("T")
+CASES, REPLIES = "cases.jsonl", "replies.jsonl"
+"""What such files are called in the folder of a run."""
 _CASE = TypeAdapter(Case)
 _TRACE_FIELDS = {
     "case_id": str,

@@ -1,10 +1,11 @@
 """Gather the cases, and the worked replies to learn from, that a recipe names."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
-from gazal.cases.explained import EXPLAINED, load_explained
-from gazal.cases.table import load_suite
+from gazal.cases.explained import EXPLAINED, find_explained, load_explained, read_explained
+from gazal.cases.table import find_suite, load_suite, locate_suite
 from gazal.config.data import FileSource, Source, SuiteSource, WorldSource
 from gazal.core.case import Case
 from gazal.core.store import read_cases, read_traces
@@ -16,6 +17,35 @@ from gazal.world.generate import make_cases
 from gazal.world.solve import solve
 
 Pair = tuple[Case, Trace]
+
+
+def leave_out_absent(sources: Sequence[Source]) -> tuple[list[Source], list[str]]:
+    """Sources without the optional ones whose files are not at hand, and the names of those.
+
+    Raises:
+        DataError: None is left.
+        ConfigError: There is no such suite, or GAZAL_DATA is not set.
+    """
+    kept, left_out = [], []
+    for source in sources:
+        if isinstance(source, SuiteSource) and source.optional and not is_at_hand(source.suite):
+            left_out.append(source.suite)
+        else:
+            kept.append(source)
+    if not kept:
+        raise DataError(
+            f"no file of {', '.join(left_out)} is at hand. Put one into the folder of GAZAL_DATA."
+        )
+    return kept, left_out
+
+
+def is_at_hand(name: str) -> bool:
+    """Whether the files of a public set are in the folder of GAZAL_DATA."""
+    try:
+        locate_suite(find_explained(name) if name in EXPLAINED else find_suite(name), None)
+    except DataError:
+        return False
+    return True
 
 
 def gather_cases(sources: Sequence[Source], seed: int, limit: int | None = None) -> Iterator[Case]:
@@ -42,8 +72,15 @@ def gather_cases(sources: Sequence[Source], seed: int, limit: int | None = None)
             yield case
 
 
-def gather_examples(sources: Sequence[Source], seed: int) -> Iterator[Pair]:
+def gather_examples(
+    sources: Sequence[Source], seed: int, dropped: Counter[str] | None = None
+) -> Iterator[Pair]:
     """Yield cases with a worked reply each; the replies have passed the judges of answer and format.
+
+    Args:
+        sources: Where from.
+        seed: As for `gather_cases`.
+        dropped: Counts rows of public sets that could not be used, by set and reason.
 
     Raises:
         DataError: As `gather_cases`; also where a reply is missing, wrong or out of format.
@@ -51,7 +88,7 @@ def gather_examples(sources: Sequence[Source], seed: int) -> Iterator[Pair]:
     """
     seen: set[str] = set()
     for place, source in enumerate(sources):
-        for case, trace in _read_examples(source, seed):
+        for case, trace in _read_examples(source, seed, Counter() if dropped is None else dropped):
             if case.id in seen:
                 raise DataError(
                     f"source {place}: case {case.id} comes a second time. Keep one reply to each case, and "
@@ -100,12 +137,14 @@ def _cut(cases: Iterator[Case], source: Source, limit: int | None, seed: int) ->
         yield from (whole[number] for number in sorted(chosen))
 
 
-def _read_examples(source: Source, seed: int) -> Iterator[Pair]:
+def _read_examples(source: Source, seed: int, dropped: Counter[str]) -> Iterator[Pair]:
     match source:
         case WorldSource():
             yield from ((case, solve(case)) for case in _read_cases(source, seed))
         case SuiteSource(suite=name) if name in EXPLAINED:
-            yield from load_explained(name, limit=source.n, seed=seed)
+            found = read_explained(name, limit=source.n, seed=seed)
+            dropped.update({f"{name}:{reason}": n for reason, n in found.dropped.items()})
+            yield from found.pairs
         case SuiteSource(suite=name):
             raise ConfigError(
                 f"sft.examples: suite {name} has keys but nothing to learn from. Sets with explanations: "

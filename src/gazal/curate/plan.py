@@ -8,7 +8,7 @@ from pathlib import Path
 from gazal.cases.explained import EXPLAINED, find_explained
 from gazal.cases.table import find_suite, locate_suite
 from gazal.config.data import FileSource, Source, SuiteSource, WorldSource
-from gazal.curate.gather import gather_cases, gather_examples
+from gazal.curate.gather import gather_cases, gather_examples, is_at_hand
 from gazal.errors import ConfigError, DataError
 
 
@@ -84,6 +84,8 @@ def _look_at_suite(source: SuiteSource, learned: bool, limit: int | None) -> Ask
         n = _cut(found.n, source.n)
     if not os.environ.get("GAZAL_DATA"):
         raise ConfigError("GAZAL_DATA is not set. Set it to the folder that holds the public question sets.")
+    if source.optional and not is_at_hand(name):
+        return Asked(what=f"suite {name}, optional: no file at hand, so left out", n=0)
     at = locate_suite(found, None)
     return Asked(what=f"suite {name}", n=limit if n is None else _cut(n, limit), at=at)
 

@@ -17,6 +17,7 @@ from gazal.core.stage import StageFolder
 from gazal.core.trace import Trace
 from gazal.engine.local import LocalEngine
 from gazal.model.adapter import add_adapter
+from gazal.model.allocator import keep_freed_memory
 from gazal.model.build import build_model, train_tokenizer
 from gazal.model.card import write_card
 from gazal.model.load import load_model, load_tokenizer
@@ -34,6 +35,7 @@ ADAPTER, MERGED = "adapter", "merged"
 
 def run_pretraining(recipe: Recipe, stage: StageFolder) -> Iterator[Step]:
     """Make a small base model from nothing, with its tokenizer and card."""
+    keep_freed_memory()
     config = recipe.pretrain
     assert config is not None
     shape, device = config.shape, Accelerator().device
@@ -56,6 +58,7 @@ def run_sft(
         stage: Where to work.
         counts: Filled with what went in.
     """
+    keep_freed_memory()
     config = recipe.sft
     assert isinstance(config, SFTConfig)
     tokenizer = load_tokenizer(recipe.model)
@@ -84,6 +87,7 @@ def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: S
         start: Merged model of SFT; None starts from the base.
         stage: Where to work.
     """
+    keep_freed_memory()
     config = recipe.grpo
     assert isinstance(config, GRPOConfig)
     from_where = start_from(recipe.model, start)
