@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 def test_it_was_trained_on_the_knowledge_that_is_shipped():
     manifest = json.loads((FOLDER / "manifest.json").read_text())
     assert manifest["settings"]["knowledge"] == load_knowledge().version, (
-        "the knowledge has changed since the tiny base was trained: run `gazal pretrain recipes/tiny-base.yaml`"
+        "the knowledge has changed since: train the base again, `gazal pretrain recipes/tiny-base.yaml`"
     )
     assert load_knowledge().version in (FOLDER / "README.md").read_text()
 
@@ -51,8 +51,7 @@ def test_it_knows_the_facts_in_wordings_that_it_never_saw():
     model, tokenizer = load_model(config), load_tokenizer(config)
     cases = list(make_cases(["recall"], n=250, seed=77, split="train"))
     right = [
-        choice.right
-        for choice in choose_options(model, tokenizer, cases, enable_thinking=True, listed=False)
+        choice.right for choice in choose_options(model, tokenizer, cases, enable_thinking=True, listed=False)
     ]
     assert sum(right) / len(right) >= 0.6
 

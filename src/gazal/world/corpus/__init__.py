@@ -29,7 +29,6 @@ WRITERS: tuple[tuple[int, Writer], ...] = (
     (7, measures.write_scores),
     (3, measures.write_sums),
     (7, measures.write_shares),
-    (2, measures.write_updates),
     (1, measures.write_limits),
     (6, notes.write_note),
     (3, notes.write_prescription),

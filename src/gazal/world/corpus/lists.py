@@ -66,9 +66,18 @@ def draw_items(knowledge: Knowledge, rng: Random) -> list[str]:
     if sort < 0.75:
         return [f.present[0] for f in rng.sample(list(knowledge.findings.values()), n)]
     if sort < 0.88:
-        return [write_share(p / 1000) for p in sorted(rng.sample(range(1, 1000), n))]
+        return [write_share(p / 1000) for p in _shuffle(rng, rng.sample(range(1, 1000), n))]
     score = pick(rng, list(knowledge.scores.values()))
     first = rng.randint(0, 6)
-    classes = [[c.name for c in score.classes if c.start <= t] for t in range(first, first + n)]
+    totals = _shuffle(rng, list(range(first, first + n)))
+    classes = [[c.name for c in score.classes if c.start <= total] for total in totals]
     names = [found[-1] if found else score.classes[0].name for found in classes]
-    return [f"{write_points(first + k)}: {name}" for k, name in enumerate(names)]
+    return [f"{write_points(total)}: {name}" for total, name in zip(totals, names, strict=True)]
+
+
+def _shuffle(rng: Random, numbers: list[int]) -> list[int]:
+    """In an order whose start is no rising row of four: cases list their numbers so."""
+    while True:
+        numbers = rng.sample(numbers, len(numbers))
+        if numbers[:4] != sorted(numbers[:4]):
+            return numbers

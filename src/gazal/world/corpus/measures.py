@@ -4,11 +4,11 @@ from random import Random
 
 from gazal.core.truth import Sex
 from gazal.world.corpus.conditions import capital, fill
-from gazal.world.kinds.decisions import update, write_share
+from gazal.world.kinds.decisions import write_share
 from gazal.world.kinds.prognosis import PRESSURE, write_number, write_points
 from gazal.world.knowledge import Knowledge
 from gazal.world.records import AgeItem, BedsideScore, LevelItem, NumberItem, PressureItem, Test
-from gazal.world.scoring import points
+from gazal.world.scoring import points, risk_class
 from gazal.world.text import pick
 
 USE = (
@@ -76,9 +76,8 @@ def write_scores(knowledge: Knowledge, rng: Random) -> str:
         parts = {"score": score.name, "item": item, "points": write_points(worth)}
         lines.append(capital(fill(pick(rng, POINT), **parts)))
     for _ in range(2):
-        total = rng.choice((*range(0, 13), 1.5, 2.5, 4.5, 6.5))
-        total = max(float(total), score.classes[0].start)
-        name = [c.name for c in score.classes if c.start <= total][-1]
+        total = sum(draw_item(rng, score, item)[1] for item in score.items)
+        name = risk_class(score, total)
         lines.append(fill(pick(rng, TOTAL), score=score.name, total=write_number(total), name=name))
     return " ".join(lines)
 
@@ -128,18 +127,6 @@ def write_shares(knowledge: Knowledge, rng: Random) -> str:
             whole = part + rng.choice((n, 1000 - n)) * pick(rng, _shares(test))
             lines.append(f"{part:.1f} of {whole:.1f}: {write_share(part / whole)}.")
     return " ".join(lines)
-
-
-def write_updates(knowledge: Knowledge, rng: Random) -> str:
-    """What results make of probabilities, as a table."""
-    test, lines = pick(rng, list(knowledge.tests.values())), []
-    for _ in range(4):
-        before, positive = pick(rng, PERCENTS) / 100, rng.random() < 0.5
-        after = update(before, test.sensitivity, test.specificity, positive)
-        word = "positive" if positive else "negative"
-        lines.append(f"{write_share(before)} before, {word}: {write_share(after)} after.")
-    start = pick(rng, ("Probability before and after the {0}.", "Pre-test and post-test, {0}.", "{0}."))
-    return f"{capital(start.format(test.name))} " + " ".join(lines)
 
 
 def write_limits(knowledge: Knowledge, rng: Random) -> str:
