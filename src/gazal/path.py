@@ -3,16 +3,24 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel
 
 from gazal.config.load import dump_recipe
 from gazal.config.recipe import Recipe
-from gazal.core.stage import close_stage, open_stage
+from gazal.core.stage import StageFolder, close_stage, open_stage
 from gazal.core.store import CASES, REPLIES, read_cases, read_traces
 from gazal.errors import ConfigError
 
+if TYPE_CHECKING:
+    from gazal.train.step import Step
+
 StageName = Literal["pretrain", "cases", "sft", "grpo", "evaluate"]
 RECIPE = "recipe.yaml"
+TRAINED = ("pretrain", "sft", "grpo")
+FREE = ("checkpoint_every", "micro_rows", "micro_rollouts")
+"""Settings that may change while a run goes on: they decide how it is worked out, not what."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +58,18 @@ def run(recipe: Recipe, out: Path, until: StageName | None = None) -> Iterator[P
 
 
 def _go(recipe: Recipe, out: Path, names: Sequence[str], kept: bool) -> Iterator[Progress]:
+    """The stages; of several processes all train, one does the rest."""
+    from gazal.model.processes import is_main, wait_for_all
+
     for name in names:
-        yield from STAGES[name](recipe, out)
-    if not kept:  # Every stage agreed with the recipe, so what differs is a stage that is not there yet.
+        if name in TRAINED or is_main():
+            for event in STAGES[name](recipe, out):
+                if is_main():
+                    yield event
+        wait_for_all()
+    if (
+        not kept and is_main()
+    ):  # Every stage agreed with the recipe: what differs is a stage that is not there.
         (out / RECIPE).write_text(dump_recipe(recipe), encoding="utf-8")
 
 
@@ -97,23 +114,25 @@ def _pretrain(recipe: Recipe, out: Path) -> Iterator[Progress]:
     from gazal.world.knowledge import load_knowledge
 
     assert recipe.pretrain is not None
-    settings = {**recipe.pretrain.model_dump(mode="json"), "knowledge": load_knowledge().version}
-    if stage := open_stage(find_folder(out, "pretrain"), settings, recipe.seed):
-        for step in run_pretraining(recipe, stage):
-            yield _tell("pretrain", step.step, step.of, step.metrics)
-        close_stage(stage, {"steps": recipe.pretrain.steps})
+    settings = {**_settings(recipe.pretrain), "knowledge": load_knowledge().version}
+    stage = _open(find_folder(out, "pretrain"), settings, recipe.seed, {})
+    if stage is None:
+        return
+    for step in run_pretraining(recipe, stage):
+        yield _tell("pretrain", step)
+    _close(stage, {"steps": recipe.pretrain.steps})
 
 
 def _cases(recipe: Recipe, out: Path) -> Iterator[Progress]:
     """Gather what each stage learns from or asks, so that every later stage reads files."""
-    from gazal.curate.stage import list_sources, run_gathering
+    from gazal.curate.stage import list_inputs, list_sources, run_gathering
     from gazal.world.knowledge import load_knowledge
 
     settings: dict[str, Any] = {"knowledge": load_knowledge().version}
     sources = list_sources(recipe)
     settings |= {name: [s.model_dump(mode="json") for s in listed] for name, listed in sources.items()}
     settings["limit"] = recipe.evaluate.limit if recipe.evaluate else None
-    stage = open_stage(out / "cases", settings, recipe.seed)
+    stage = open_stage(out / "cases", settings, recipe.seed, list_inputs(recipe))
     if stage is None:
         return
     counts: dict[str, Any] = {}
@@ -126,33 +145,33 @@ def _sft(recipe: Recipe, out: Path) -> Iterator[Progress]:
     from gazal.train.stages import run_sft
 
     assert recipe.sft is not None
-    settings = {**_settings(recipe), **recipe.sft.model_dump(mode="json")}
+    settings = _settings(recipe.model, recipe.adapter, recipe.sft)
     folder = out / "cases" / "sft"
-    stage = open_stage(out / "sft", settings, recipe.seed, {"examples": folder, **_find_base(recipe)})
+    stage = _open(out / "sft", settings, recipe.seed, {"examples": folder, **_find_base(recipe)})
     if stage is None:
         return
     cases = {case.id: case for case in read_cases(folder / CASES)}
     pairs = [(cases[trace.case_id], trace) for trace in read_traces(folder / REPLIES)]
     counts: dict[str, Any] = {}
     for step in run_sft(recipe, pairs, stage, counts):
-        yield _tell("sft", step.step, step.of, step.metrics)
-    close_stage(stage, counts)
+        yield _tell("sft", step)
+    _close(stage, counts)
 
 
 def _grpo(recipe: Recipe, out: Path) -> Iterator[Progress]:
     from gazal.train.stages import MERGED, run_grpo
 
     assert recipe.grpo is not None
-    settings = {**_settings(recipe), **recipe.grpo.model_dump(mode="json")}
+    settings = _settings(recipe.model, recipe.adapter, recipe.grpo)
     start = out / "sft" / MERGED if recipe.sft else None
     inputs = {"cases": out / "cases" / "grpo", **({"sft": start} if start else _find_base(recipe))}
-    stage = open_stage(out / "grpo", settings, recipe.seed, inputs)
+    stage = _open(out / "grpo", settings, recipe.seed, inputs)
     if stage is None:
         return
     cases = read_cases(out / "cases" / "grpo" / CASES)
     for step in run_grpo(recipe, cases, start, stage):
-        yield _tell("grpo", step.step, step.of, step.metrics)
-    close_stage(stage, {"cases": len(cases)})
+        yield _tell("grpo", step)
+    _close(stage, {"cases": len(cases)})
 
 
 def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
@@ -163,7 +182,7 @@ def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
     models = {"base": None}
     models |= {name: out / name / MERGED for name in ("sft", "grpo") if getattr(recipe, name)}
     inputs = {"cases": out / "cases" / "evaluate", **{n: p for n, p in models.items() if p}}
-    settings = {**_settings(recipe), "sampling": recipe.evaluate.sampling.model_dump(mode="json")}
+    settings = _settings(recipe.model, recipe.evaluate.sampling)
     stage = open_stage(out / "evaluate", settings, recipe.seed, {**inputs, **_find_base(recipe)})
     if stage is None:
         return
@@ -176,8 +195,30 @@ def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
 STAGES = {"pretrain": _pretrain, "cases": _cases, "sft": _sft, "grpo": _grpo, "evaluate": _evaluate}
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
-    return {"model": recipe.model.model_dump(mode="json"), "adapter": recipe.adapter.model_dump(mode="json")}
+def _settings(*parts: BaseModel) -> dict[str, Any]:
+    """What decides the outcome of a stage, for its fingerprint."""
+    whole = {type(part).__name__: part.model_dump(mode="json") for part in parts}
+    for part in whole.values():
+        for name in FREE:
+            part.pop(name, None)
+        for sampling in (part, part.get("sampling", {})):
+            sampling.pop("batch_size", None)
+    return whole
+
+
+def _open(final: Path, settings: dict[str, Any], seed: int, inputs: dict[str, Path]) -> StageFolder | None:
+    from gazal.model.processes import main_first
+
+    with main_first():
+        return open_stage(final, settings, seed, inputs)
+
+
+def _close(stage: StageFolder, counts: dict[str, Any]) -> None:
+    from gazal.model.processes import is_main, wait_for_all
+
+    wait_for_all()
+    if is_main():
+        close_stage(stage, counts)
 
 
 def _find_base(recipe: Recipe) -> dict[str, Path]:
@@ -188,7 +229,8 @@ def _find_base(recipe: Recipe) -> dict[str, Path]:
     return {"base": place} if isinstance(place, Path) else {}
 
 
-def _tell(stage: str, done: int, of: int, metrics: Any) -> Progress:
+def _tell(stage: str, step: "Step") -> Progress:
     named = {"loss": "loss", "reward/total": "reward", "rollout/right": "right"}
-    found = [f"{word} {metrics[name]:.3f}" for name, word in named.items() if metrics.get(name) is not None]
-    return Progress(stage=stage, done=done, of=of, note=", ".join(found))
+    seen = {word: step.metrics.get(name) for name, word in named.items()}
+    found = [f"{word} {value:.3f}" for word, value in seen.items() if value is not None]
+    return Progress(stage=stage, done=step.step, of=step.of, note=", ".join(found))

@@ -12,7 +12,7 @@ from tiny_models import hash_weights
 
 import gazal.train.grpo
 from gazal.config.reward import RewardConfig
-from gazal.errors import TrainingError
+from gazal.errors import DataError, TrainingError
 from gazal.score.compose import place_bands
 from gazal.train.advantage import compute_advantages
 from gazal.train.loop import train
@@ -110,13 +110,24 @@ def test_rollouts_are_written_down_with_their_reasons_and_advantages(learnt):
 
 
 def test_which_cases_a_step_asks_depends_on_seed_and_step_alone():
-    config = grpo_config(cases_per_step=4)
+    config = grpo_config(cases_per_step=3)
     stage, other = make_grpo(config), make_grpo(config, seed=1)
     drawn = [[case.id for case in stage._draw_cases(n)] for n in range(6)]
     assert drawn[4] == [case.id for case in make_grpo(config)._draw_cases(4)]
     assert drawn != [[case.id for case in other._draw_cases(n)] for n in range(6)]
-    # 6 batches of 4 are 4 rounds of 6 cases.
-    assert Counter(id for batch in drawn for id in batch) == {case.id: 4 for case in CASES}
+    # 6 batches of 3 are 3 rounds of 6 cases.
+    assert Counter(id for batch in drawn for id in batch) == {case.id: 3 for case in CASES}
+
+
+def test_no_batch_holds_a_case_twice_where_rounds_do_not_divide():
+    stage = make_grpo(grpo_config(cases_per_step=4))
+    for number in range(12):
+        assert len({case.id for case in stage._draw_cases(number)}) == 4
+
+
+def test_fewer_cases_than_a_step_asks_are_refused():
+    with pytest.raises(DataError, match="asks for 7"):
+        make_grpo(grpo_config(cases_per_step=7))
 
 
 def test_the_same_seed_writes_the_same_rollouts_however_they_are_batched(tmp_path):

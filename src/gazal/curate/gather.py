@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from random import Random
 
 from gazal.cases.explained import EXPLAINED, find_explained, load_explained, read_explained
@@ -42,10 +43,28 @@ def leave_out_absent(sources: Sequence[Source]) -> tuple[list[Source], list[str]
 def is_at_hand(name: str) -> bool:
     """Whether the files of a public set are in the folder of GAZAL_DATA."""
     try:
-        locate_suite(find_explained(name) if name in EXPLAINED else find_suite(name), None)
+        find_files(name)
     except DataError:
         return False
     return True
+
+
+def refuse_keys(name: str) -> ConfigError:
+    """What to say where a suite with keys alone is to be learned from."""
+    return ConfigError(
+        f"sft.examples: suite {name} has keys but nothing to learn from. Sets with explanations: "
+        f"{', '.join(EXPLAINED)}. Keys serve grpo.cases."
+    )
+
+
+def find_files(name: str) -> Path:
+    """The file or folder of a public set.
+
+    Raises:
+        DataError: It is not at hand.
+        ConfigError: There is no such set, or GAZAL_DATA is not set.
+    """
+    return locate_suite(find_explained(name) if name in EXPLAINED else find_suite(name), None)
 
 
 def gather_cases(sources: Sequence[Source], seed: int, limit: int | None = None) -> Iterator[Case]:
@@ -146,10 +165,7 @@ def _read_examples(source: Source, seed: int, dropped: Counter[str]) -> Iterator
             dropped.update({f"{name}:{reason}": n for reason, n in found.dropped.items()})
             yield from found.pairs
         case SuiteSource(suite=name):
-            raise ConfigError(
-                f"sft.examples: suite {name} has keys but nothing to learn from. Sets with explanations: "
-                f"{', '.join(EXPLAINED)}. Keys serve grpo.cases."
-            )
+            raise refuse_keys(name)
         case FileSource(cases=path, replies=None):
             raise ConfigError(f"sft.examples: {path} comes without replies. Name their file with `replies`.")
         case FileSource(cases=path, replies=replies):

@@ -8,7 +8,7 @@ from pathlib import Path
 from gazal.cases.explained import EXPLAINED, find_explained
 from gazal.cases.table import find_suite, locate_suite
 from gazal.config.data import FileSource, Source, SuiteSource, WorldSource
-from gazal.curate.gather import gather_cases, gather_examples, is_at_hand
+from gazal.curate.gather import gather_cases, gather_examples, is_at_hand, refuse_keys
 from gazal.errors import ConfigError, DataError
 
 
@@ -76,10 +76,7 @@ def _look_at_suite(source: SuiteSource, learned: bool, limit: int | None) -> Ask
         found, n = find_explained(name), source.n
     else:
         if learned:
-            raise ConfigError(
-                f"suite {name} is not one to learn from. Sets with explanations: {', '.join(EXPLAINED)}. "
-                "Keys serve grpo.cases."
-            )
+            raise refuse_keys(name)
         found = find_suite(name)
         n = _cut(found.n, source.n)
     if not os.environ.get("GAZAL_DATA"):

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from gazal.config.data import Source
+from gazal.cases.explained import EXPLAINED
+from gazal.config.data import FileSource, Source, SuiteSource, WorldSource
 from gazal.config.recipe import Recipe
 from gazal.core.stage import StageFolder
 from gazal.core.store import CASES, REPLIES, write_cases, write_traces
-from gazal.curate.gather import gather_cases, gather_examples, leave_out_absent
+from gazal.curate.gather import find_files, gather_cases, gather_examples, leave_out_absent, refuse_keys
 
 
 def run_gathering(recipe: Recipe, stage: StageFolder, counts: dict[str, Any]) -> Iterator[str]:
@@ -44,6 +46,30 @@ def list_sources(recipe: Recipe) -> dict[str, Sequence[Source]]:
     if recipe.evaluate:
         sources["evaluate"] = recipe.evaluate.cases
     return sources
+
+
+def list_inputs(recipe: Recipe) -> dict[str, Path]:
+    """Name to the file or folder of every source that is at hand: where one has changed, a run stops.
+
+    Raises:
+        DataError: A file is missing.
+        ConfigError: There is no such suite, or it has nothing to learn from.
+    """
+    inputs: dict[str, Path] = {}
+    for name, sources in list_sources(recipe).items():
+        for place, source in enumerate(leave_out_absent(sources)[0]):
+            match source:
+                case FileSource():
+                    inputs[f"{name}.{place}.cases"] = source.cases
+                    if source.replies is not None:
+                        inputs[f"{name}.{place}.replies"] = source.replies
+                case SuiteSource(suite=suite) if name == "sft" and suite not in EXPLAINED:
+                    raise refuse_keys(suite)
+                case SuiteSource():
+                    inputs[f"{name}.{place}.suite"] = find_files(source.suite)
+                case WorldSource():
+                    pass  # The version of the knowledge stands among the settings.
+    return inputs
 
 
 def _gather_examples(

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
@@ -18,6 +19,7 @@ from gazal.config.model import ModelConfig
 from gazal.errors import ConfigError, DataError
 from gazal.model.chat import find_end_token
 from gazal.model.place import check_weights, find_model
+from gazal.model.processes import find_device
 
 
 def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
@@ -40,7 +42,7 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
 
 
 def load_model(config: ModelConfig) -> PreTrainedModel:
-    """The model in its dtype, on the CPU, in evaluation mode.
+    """The model in its dtype, on the accelerator of this process if it has one, in evaluation mode.
 
     Raises:
         ConfigError: There is no such folder or checkpoint, or the attention asked for cannot run here.
@@ -64,7 +66,7 @@ def load_model(config: ModelConfig) -> PreTrainedModel:
     model.name_or_path = model.config._name_or_path = config.path
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return cast(PreTrainedModel, model.eval())
+    return cast(PreTrainedModel, cast(nn.Module, model).eval().to(find_device()))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from gazal.core.case import Case
 from gazal.core.chat import write_prompt
 from gazal.engine.base import Request, Rollout
 from gazal.engine.local import LocalEngine
-from gazal.errors import TrainingError
+from gazal.errors import DataError, TrainingError
 from gazal.model.logprobs import TokenRows, token_logprobs
 from gazal.model.merge import merge_copy
 from gazal.score.compose import compose
@@ -65,6 +65,13 @@ class GRPO:
         self._config, self._cases, self._seed = config, cases, seed
         self._engine, self._pad = engine, cast(int, engine.tokenizer.pad_token_id)
         self._learnable: list[Learnable] = []
+        self._n_useful = 1
+        """Tokens of the minibatch that carry an advantage."""
+        if len(cases) < config.cases_per_step:
+            raise DataError(
+                f"grpo.cases: {len(cases)} cases, but grpo.cases_per_step asks for {config.cases_per_step} "
+                "different ones. Give more cases, or lower it."
+            )
 
     def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
         """The next minibatch of the rollouts at hand, or of new ones."""
@@ -77,6 +84,7 @@ class GRPO:
         n_tokens = count_learnt([[self._learnable[k].tokens] for k in chosen])
         # A rollout without an advantage adds nothing to the gradient; it counts in n_tokens all the same.
         useful = [k for k in chosen if self._learnable[k].tokens.completion and self._matters(k)]
+        self._n_useful = max(1, sum(len(self._learnable[k].tokens.completion) for k in useful))
         useful.sort(key=lambda k: -self._learnable[k].tokens.n)
         size = self._config.micro_rollouts
         parts = [useful[k : k + size] for k in range(0, len(useful), size)]
@@ -104,14 +112,15 @@ class GRPO:
         out = grpo_loss(
             inputs, clip_low=config.clip_low, clip_high=config.clip_high, kl=config.kl, n_tokens=n_tokens
         )
+        part = n_tokens / self._n_useful  # Shares are of the tokens that were looked at.
         metrics: Metrics = {
-            "policy/clip_high": out.clip_high,
-            "policy/clip_low": out.clip_low,
-            "policy/drift": out.drift,
-            "policy/engine_gap": ((logp_N.detach() - sampled_N).abs().sum() / n_tokens).item(),
+            "policy/clip_high": out.clip_high * part,
+            "policy/clip_low": out.clip_low * part,
+            "policy/drift": out.drift * part,
+            "policy/engine_gap": ((logp_N.detach() - sampled_N).abs().sum() / self._n_useful).item(),
         }
         if out.kl is not None:
-            metrics["policy/kl"] = out.kl
+            metrics["policy/kl"] = out.kl * part
         return out.loss, metrics
 
     def keep(self) -> Kept:
@@ -162,13 +171,11 @@ class GRPO:
         return [found[request.case_id, request.sample] for request in asked]
 
     def _draw_cases(self, number: int) -> list[Case]:
-        n = len(self._cases)
-        first = number * self._config.cases_per_step
-        places = [divmod(at, n) for at in range(first, first + self._config.cases_per_step)]
-        orders = {epoch: list(range(n)) for epoch, _ in places}
-        for epoch, order in orders.items():
-            Random(f"grpo|{self._seed}|{epoch}").shuffle(order)
-        return [self._cases[orders[epoch][place]] for epoch, place in places]
+        """Whole batches of one shuffle, then another shuffle: no batch holds a case twice."""
+        size = self._config.cases_per_step
+        epoch, place = divmod(number, len(self._cases) // size)
+        order = Random(f"grpo|{self._seed}|{epoch}").sample(range(len(self._cases)), len(self._cases))
+        return [self._cases[k] for k in order[place * size : (place + 1) * size]]
 
     def _matters(self, k: int) -> bool:
         return bool(self._config.kl) or self._learnable[k].advantage != 0.0

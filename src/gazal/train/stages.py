@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from accelerate import Accelerator
 
 from gazal.config.grpo import GRPOConfig
 from gazal.config.model import ModelConfig
@@ -22,6 +21,7 @@ from gazal.model.build import build_model, train_tokenizer
 from gazal.model.card import write_card
 from gazal.model.load import load_model, load_tokenizer
 from gazal.model.merge import merge_copy
+from gazal.model.processes import find_device, is_main
 from gazal.model.save import save_adapter, save_model
 from gazal.train.grpo import GRPO
 from gazal.train.loop import train
@@ -35,16 +35,17 @@ ADAPTER, MERGED = "adapter", "merged"
 
 def run_pretraining(recipe: Recipe, stage: StageFolder) -> Iterator[Step]:
     """Make a small base model from nothing, with its tokenizer and card."""
-    keep_freed_memory()
+    _prepare(recipe.seed)
     config = recipe.pretrain
     assert config is not None
-    shape, device = config.shape, Accelerator().device
+    shape = config.shape
     tokenizer = train_tokenizer(write_texts(config, recipe.seed), shape.vocabulary, shape.context)
     model = build_model(shape, tokenizer, recipe.seed)
-    model.to(device)  # pyright: ignore[reportArgumentType]
+    model.to(find_device())  # pyright: ignore[reportArgumentType]
     yield from train(Pretraining(model, tokenizer, config, recipe.seed), stage.part, stage.fingerprint)
-    save_model(model, tokenizer, stage.part, dtype="bfloat16")
-    write_card(stage.part, model, stage.made_from)
+    if is_main():
+        save_model(model, tokenizer, stage.part, dtype="bfloat16")
+        write_card(stage.part, model, stage.made_from)
 
 
 def run_sft(
@@ -58,12 +59,11 @@ def run_sft(
         stage: Where to work.
         counts: Filled with what went in.
     """
-    keep_freed_memory()
+    _prepare(recipe.seed)
     config = recipe.sft
     assert isinstance(config, SFTConfig)
     tokenizer = load_tokenizer(recipe.model)
     model = load_model(recipe.model)
-    model.to(Accelerator().device)  # pyright: ignore[reportArgumentType]
     adapted = add_adapter(model, recipe.adapter, recipe.seed)
     examples = tokenize_examples(pairs, tokenizer, config, recipe.model.enable_thinking)
     counts |= {
@@ -72,10 +72,10 @@ def run_sft(
         "longest": max(example.n for example in examples),
     }
     pad = cast(int, tokenizer.pad_token_id)
-    torch.manual_seed(recipe.seed)  # Of dropout, whatever ran before in this process.
     yield from train(SFT(adapted, examples, pad, config, recipe.seed), stage.part, stage.fingerprint)
-    save_adapter(adapted, stage.part / ADAPTER)
-    save_model(merge_copy(adapted), tokenizer, stage.part / MERGED)
+    if is_main():
+        save_adapter(adapted, stage.part / ADAPTER)
+        save_model(merge_copy(adapted), tokenizer, stage.part / MERGED)
 
 
 def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: StageFolder) -> Iterator[Step]:
@@ -87,7 +87,7 @@ def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: S
         start: Merged model of SFT; None starts from the base.
         stage: Where to work.
     """
-    keep_freed_memory()
+    _prepare(recipe.seed)
     config = recipe.grpo
     assert isinstance(config, GRPOConfig)
     from_where = start_from(recipe.model, start)
@@ -96,16 +96,20 @@ def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: S
         # The name goes into the adapter's files, which are the same wherever the run's folder is.
         name = os.path.relpath(start, stage.final.parent)
         model.name_or_path = model.config._name_or_path = name
-    model.to(Accelerator().device)  # pyright: ignore[reportArgumentType]
     adapted = add_adapter(model, recipe.adapter, recipe.seed + 1)
     engine = LocalEngine(
         merge_copy(adapted), tokenizer, enable_thinking=recipe.model.enable_thinking, name="policy"
     )
     grpo = GRPO(adapted, engine, cases, config, recipe.seed)
-    torch.manual_seed(recipe.seed)  # Of dropout, whatever ran before in this process.
     yield from train(grpo, stage.part, stage.fingerprint)
-    save_adapter(adapted, stage.part / ADAPTER)
-    save_model(merge_copy(adapted), tokenizer, stage.part / MERGED)
+    if is_main():
+        save_adapter(adapted, stage.part / ADAPTER)
+        save_model(merge_copy(adapted), tokenizer, stage.part / MERGED)
+
+
+def _prepare(seed: int) -> None:
+    keep_freed_memory()
+    torch.manual_seed(seed)  # Of dropout, whatever ran before in this process.
 
 
 def start_from(base: ModelConfig, merged: Path | None) -> ModelConfig:
