@@ -61,3 +61,7 @@ def main() -> None:
         # The reader of our output went away (`gazal ... | head`): nobody is left to tell.
         sys.stderr.close()
         sys.exit(0)
+
+
+if __name__ == "__main__":  # For launchers that start modules, such as `accelerate launch -m`.
+    main()
