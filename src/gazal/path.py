@@ -114,7 +114,7 @@ def _pretrain(recipe: Recipe, out: Path) -> Iterator[Progress]:
     from gazal.world.knowledge import load_knowledge
 
     assert recipe.pretrain is not None
-    settings = {**_settings(recipe.pretrain), "knowledge": load_knowledge().version}
+    settings = {**_settings(pretrain=recipe.pretrain), "knowledge": load_knowledge().version}
     stage = _open(find_folder(out, "pretrain"), settings, recipe.seed, {})
     if stage is None:
         return
@@ -145,7 +145,7 @@ def _sft(recipe: Recipe, out: Path) -> Iterator[Progress]:
     from gazal.train.stages import run_sft
 
     assert recipe.sft is not None
-    settings = _settings(recipe.model, recipe.adapter, recipe.sft)
+    settings = _settings(model=recipe.model, adapter=recipe.adapter, sft=recipe.sft)
     folder = out / "cases" / "sft"
     stage = _open(out / "sft", settings, recipe.seed, {"examples": folder, **_find_base(recipe)})
     if stage is None:
@@ -162,7 +162,7 @@ def _grpo(recipe: Recipe, out: Path) -> Iterator[Progress]:
     from gazal.train.stages import MERGED, run_grpo
 
     assert recipe.grpo is not None
-    settings = _settings(recipe.model, recipe.adapter, recipe.grpo)
+    settings = _settings(model=recipe.model, adapter=recipe.adapter, grpo=recipe.grpo)
     start = out / "sft" / MERGED if recipe.sft else None
     inputs = {"cases": out / "cases" / "grpo", **({"sft": start} if start else _find_base(recipe))}
     stage = _open(out / "grpo", settings, recipe.seed, inputs)
@@ -182,7 +182,7 @@ def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
     models = {"base": None}
     models |= {name: out / name / MERGED for name in ("sft", "grpo") if getattr(recipe, name)}
     inputs = {"cases": out / "cases" / "evaluate", **{n: p for n, p in models.items() if p}}
-    settings = _settings(recipe.model, recipe.evaluate.sampling)
+    settings = _settings(model=recipe.model, sampling=recipe.evaluate.sampling)
     stage = open_stage(out / "evaluate", settings, recipe.seed, {**inputs, **_find_base(recipe)})
     if stage is None:
         return
@@ -195,9 +195,9 @@ def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
 STAGES = {"pretrain": _pretrain, "cases": _cases, "sft": _sft, "grpo": _grpo, "evaluate": _evaluate}
 
 
-def _settings(*parts: BaseModel) -> dict[str, Any]:
+def _settings(**parts: BaseModel) -> dict[str, Any]:
     """What decides the outcome of a stage, for its fingerprint."""
-    whole = {type(part).__name__: part.model_dump(mode="json") for part in parts}
+    whole = {name: part.model_dump(mode="json") for name, part in parts.items()}
     for part in whole.values():
         for name in FREE:
             part.pop(name, None)

@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from random import Random
@@ -213,3 +215,27 @@ def test_two_processes_learn_what_one_does(forker, tmp_path):
         for key in alone:
             assert torch.equal(first[key], second[key])
             torch.testing.assert_close(first[key], alone[key], atol=1e-4, rtol=0)
+
+
+def test_a_whole_run_by_two_processes_writes_everything_once(made):
+    """As a user starts it; what they learn is compared above, without dropout."""
+    flags = ["--cpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        flags.append(f"--main_process_port={free.getsockname()[1]}")
+    module = ["-m", "gazal.cli.main", "run", str(made / "run.yaml"), "--out", str(made / "two")]
+    done = subprocess.run(
+        [sys.executable, "-m", "accelerate.commands.launch", *flags, *module],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("done") == 1 and done.stderr.count("writing to") == 1, done.stdout + done.stderr
+    names = {p.relative_to(made / "whole") for p in (made / "whole").rglob("*") if p.is_file()}
+    assert names == {p.relative_to(made / "two") for p in (made / "two").rglob("*") if p.is_file()}
+    for stage in ("sft", "grpo"):
+        one, two = (made / run / stage / "steps.jsonl" for run in ("whole", "two"))
+        steps = [[json.loads(line)["step"] for line in path.read_text().splitlines()] for path in (one, two)]
+        assert steps[0] == steps[1]

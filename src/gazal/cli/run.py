@@ -48,12 +48,14 @@ def grpo(recipe: RecipeFile, out: Out = None, overrides: Overrides = None) -> No
 
 def _go(recipe: Path, out: Path | None, overrides: list[str] | None, until: "StageName | None") -> None:
     from gazal.config.load import load_recipe
+    from gazal.model.processes import is_main
     from gazal.path import run as go
 
     read = load_recipe(recipe, overrides or [])
     folder = out or Path("runs") / read.name
     show_stages(go(read, folder, until), folder)
-    typer.echo(f"{folder}: done")
+    if is_main():
+        typer.echo(f"{folder}: done")
 
 
 def _check(recipe: Path, out: Path | None, overrides: list[str] | None) -> None:

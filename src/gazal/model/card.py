@@ -45,16 +45,16 @@ def write_card(folder: Path, model: PreTrainedModel, made_from: Mapping[str, Any
     Args:
         folder: Where the model was saved.
         model: The model.
-        made_from: ``settings`` (of pretraining, with the knowledge's version) and ``seed``.
+        made_from: ``settings`` (of pretraining, and the knowledge's version) and ``seed``.
     """
-    settings = made_from["settings"]
+    settings = made_from["settings"]["pretrain"]
     stored = json.loads((folder / "config.json").read_text())
     text = CARD.format(
         millions=model.num_parameters() / 1e6,
         layers=stored["num_hidden_layers"],
         width=stored["hidden_size"],
         vocabulary=stored["vocab_size"],
-        knowledge=settings["knowledge"],
+        knowledge=made_from["settings"]["knowledge"],
         steps=settings["steps"],
         rows=settings["rows_per_step"],
         length=settings["pack_length"],
