@@ -6,7 +6,7 @@ from gazal.world.corpus.conditions import capital
 from gazal.world.corpus.lists import write_options
 from gazal.world.corpus.notes import draw_findings, draw_patient
 from gazal.world.knowledge import Knowledge
-from gazal.world.text import pick, write_list
+from gazal.world.text import pick
 
 CLASS = ("What sort of drug is {0}?", "{0}: which class?", "Tell me the class of {0}.")
 FIRST = ("How does one start to treat {0}?", "What would you give for {0}?", "Drug of first choice in {0}?")
@@ -86,7 +86,7 @@ def _ask_picture(knowledge: Knowledge, rng: Random) -> tuple[str, str, list[str]
     age, sex = draw_patient(knowledge, rng, name)
     findings = draw_findings(knowledge, rng, name, age, sex)
     others = [c.name for n, c in knowledge.conditions.items() if n != name]
-    shown = f"{age}, {sex}, {write_list(findings) or 'no complaints'}"
+    shown = f"{age}, {sex}, {findings}"
     return pick(rng, PICTURE).format(shown), knowledge.conditions[name].name, others
 
 

@@ -13,8 +13,8 @@ HEADINGS = ("Findings", "Problem", "Clinical Assessment", "Plan", "Facts", "Answ
 DIAGNOSED = ("Diagnosis: {name}.", "This is {name}.", "**Diagnosis:** {name}", "Final diagnosis {name}.")
 
 
-def draw_findings(knowledge: Knowledge, rng: Random, condition: str, age: int, sex: str) -> list[str]:
-    """Wordings of some findings that a patient with a condition has or lacks: its own, and a stray one."""
+def draw_findings(knowledge: Knowledge, rng: Random, condition: str, age: int, sex: str) -> str:
+    """Some findings that a patient with a condition has or lacks, as a list: its own, and a stray one."""
     own = knowledge.conditions[condition].findings
 
     def fits(name: str) -> bool:
@@ -28,7 +28,8 @@ def draw_findings(knowledge: Knowledge, rng: Random, condition: str, age: int, s
     if strays and rng.random() < 0.4:
         (has if rng.random() < 0.3 else lacks).append(strays[0])
     present = [pick(rng, knowledge.findings[name].present) for name in has]
-    return [*present, *(pick(rng, knowledge.findings[name].absent) for name in lacks)]
+    absent = [pick(rng, knowledge.findings[name].absent) for name in lacks]
+    return write_list([*present, *absent]) if has or lacks else "nothing of note"
 
 
 def draw_patient(knowledge: Knowledge, rng: Random, condition: str) -> tuple[int, str]:
@@ -47,9 +48,8 @@ def write_note(knowledge: Knowledge, rng: Random) -> str:
     name = knowledge.conditions[condition].name
     diagnosed = pick(rng, DIAGNOSED).format(name=name)
     if rng.random() < 0.25:
-        return f"{diagnosed} {age}, {sex}. Findings: {write_list(findings) or 'none'}."
-    found = f"{capital(write_list(findings))}." if findings else "Nothing found."
-    return f"{pick(rng, OPENINGS)} {age}, {sex}. {found} {diagnosed}"
+        return f"{diagnosed} {age}, {sex}. Findings: {findings}."
+    return f"{pick(rng, OPENINGS)} {age}, {sex}. {capital(findings)}. {diagnosed}"
 
 
 def write_prescription(knowledge: Knowledge, rng: Random) -> str:

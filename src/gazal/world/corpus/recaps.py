@@ -27,7 +27,7 @@ def write_round(knowledge: Knowledge, rng: Random) -> str:
     for bed in beds:
         condition = pick(rng, list(knowledge.conditions))
         age, sex = draw_patient(knowledge, rng, condition)
-        findings = write_list(draw_findings(knowledge, rng, condition, age, sex)) or "nothing"
+        findings = draw_findings(knowledge, rng, condition, age, sex)
         name = knowledge.conditions[condition].name
         told = f" Diagnosis: {name}." if rng.random() < 0.5 else ""
         first.append(f"Bed {bed}. {age}, {sex}. {pick(rng, FOUND).format(findings)}{told}")
