@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from gazal.config.optim import OptimConfig
 from gazal.errors import TrainingError
 from gazal.train import checkpoint
 from gazal.train.checkpoint import Kept, Learner, list_checkpoints, load_checkpoint, save_checkpoint
+from gazal.train.optimizer import make_optimizers
 
 KEPT = Kept(tensors={"rollouts": torch.tensor([[1, 2], [3, 4]])}, facts={"n": 3})
 
@@ -17,8 +19,9 @@ KEPT = Kept(tensors={"rollouts": torch.tensor([[1, 2], [3, 4]])}, facts={"n": 3}
 def make_learner(seed: int = 0, *, steps: int = 0) -> Learner:
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2, bias=False))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, betas=(0.9, 0.95))
-    learner = Learner(parameters=dict(model.named_parameters()), optimizer=optimizer)
+    parameters = dict(model.named_parameters())
+    optim = OptimConfig(steps=1, learning_rate=0.1, beta2=0.95, optimizer="muon")
+    learner = Learner(parameters=parameters, optimizers=make_optimizers(parameters, optim))
     for _ in range(steps):
         take_step(learner)
     return learner
@@ -27,7 +30,8 @@ def make_learner(seed: int = 0, *, steps: int = 0) -> Learner:
 def take_step(learner: Learner) -> None:
     for parameter in learner.parameters.values():
         parameter.grad = torch.randn(parameter.shape)
-    learner.optimizer.step()
+    for optimizer in learner.optimizers:
+        optimizer.step()
 
 
 def read(learner: Learner) -> dict[str, torch.Tensor]:
@@ -58,10 +62,11 @@ def test_weights_optimizer_random_state_and_what_the_stage_keeps_come_back(tmp_p
     )
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(read(learner)[name], read(other)[name]) for name in learner.parameters)
-    for a, b in zip(learner.parameters.values(), other.parameters.values(), strict=True):
-        mine, theirs = learner.optimizer.state[a], other.optimizer.state[b]
-        assert mine.keys() == theirs.keys() and {"step", "exp_avg", "exp_avg_sq"} <= mine.keys()
-        assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+    names = ({"momentum_buffer"}, {"step", "exp_avg", "exp_avg_sq"})
+    for one, another, expected in zip(learner.optimizers, other.optimizers, names, strict=True):
+        for mine, theirs in zip(one.state.values(), another.state.values(), strict=True):
+            assert mine.keys() == theirs.keys() and expected <= mine.keys()
+            assert all(torch.equal(mine[name], theirs[name]) for name in mine)
     assert_goes_on_alike(learner, other, random)
 
 

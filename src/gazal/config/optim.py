@@ -8,10 +8,14 @@ from gazal.config.base import Count, Settings, Share
 
 
 class OptimConfig(Settings):
-    """AdamW and its schedule."""
+    """The optimizer and its schedule."""
 
     steps: Count
     """Optimizer steps; in GRPO, batches of rollouts."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """``muon``: Muon for matrices, AdamW for embeddings and vectors. For training from nothing."""
+    muon_share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
+    """Muon's learning rate as a share of AdamW's."""
     learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]
     """At its peak."""
     warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.05

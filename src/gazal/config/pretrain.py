@@ -15,10 +15,10 @@ class TinyShape(Settings):
     width: Count = 192
     mlp: Count = 576
     """Inner width of the feed-forward layers."""
-    heads: Count = 6
+    heads: Count = 3
     kv_heads: Count = 3
     """Heads of keys and values; each serves the same number of query heads."""
-    head_width: Annotated[int, Field(ge=2, multiple_of=2)] = 32
+    head_width: Annotated[int, Field(ge=2, multiple_of=2)] = 64
     """Even, as rotary positions turn numbers in pairs."""
     vocabulary: Count = 4096
     context: Count = 2048

@@ -8,16 +8,20 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM, set_seed
 
 from gazal.config.pretrain import TinyShape
+from gazal.model.heads import start_heads
 
 END_OF_TEXT, TURN, END_OF_TURN = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 SPECIAL = (END_OF_TEXT, TURN, END_OF_TURN)
 MARKS = ("<think>", "</think>")
 """Ordinary tokens of their own, as in Qwen3: decoding keeps them."""
+CAPITAL = r"\p{Lu}(?![\p{L}\p{M}])"
 SPLIT = (
+    rf"[^\r\n\p{{L}}\p{{N}}](?={CAPITAL})|(?<![\p{{L}}\p{{M}}]){CAPITAL}|"
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-"""Where a word ends; every digit stands alone, as in Qwen3."""
+"""Where a word ends. Every digit stands alone, as in Qwen3, and every lone capital: the letter of an option
+is the same token wherever it stands."""
 
 
 def train_tokenizer(texts: Iterator[str], vocabulary: int, context: int) -> PreTrainedTokenizerFast:
@@ -54,7 +58,7 @@ def train_tokenizer(texts: Iterator[str], vocabulary: int, context: int) -> PreT
 
 
 def build_model(shape: TinyShape, tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3ForCausalLM:
-    """Build a Qwen3 with random weights for a tokenizer; same seed, same weights.
+    """Build a Qwen3 for a tokenizer, with weights to start from; same seed, same weights.
 
     Args:
         shape: Its sizes.
@@ -71,10 +75,12 @@ def build_model(shape: TinyShape, tokenizer: PreTrainedTokenizerFast, seed: int)
         num_key_value_heads=shape.kv_heads,
         head_dim=shape.head_width,
         max_position_embeddings=shape.context,
-        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=cast(int, tokenizer.eos_token_id),
         pad_token_id=cast(int, tokenizer.pad_token_id),
     )
-    return Qwen3ForCausalLM(config)
+    model = Qwen3ForCausalLM(config)
+    start_heads(model, seed)
+    return model

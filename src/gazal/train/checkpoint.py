@@ -1,6 +1,6 @@
 """Checkpoints from which a run goes on as if it had never stopped: safetensors and JSON, nothing pickled.
 
-A checkpoint holds the weights that train, the optimizer's state, the random states, the step, and what the
+A checkpoint holds the weights that train, the optimizers' state, the random states, the step, and what the
 stage keeps between steps, such as a batch of rollouts of which only some were learnt from. The learning rate
 and the position in the data follow from the step.
 """
@@ -37,7 +37,7 @@ class Learner:
 
     parameters: dict[str, nn.Parameter]
     """The weights that train, by name."""
-    optimizer: Optimizer
+    optimizers: tuple[Optimizer, ...]
 
 
 def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, fingerprint: str) -> None:
@@ -46,7 +46,7 @@ def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, finge
     Args:
         folder: Of the stage.
         step: Optimizer steps done.
-        learner: Weights and optimizer.
+        learner: Weights and optimizers.
         kept: What the stage keeps.
         fingerprint: Of everything the run depends on; `load_checkpoint` refuses another.
 
@@ -62,7 +62,7 @@ def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, finge
             {name: p.detach().contiguous() for name, p in learner.parameters.items()},
             part / "weights.safetensors",
         )
-        save_file(_flatten(learner.optimizer), part / "optimizer.safetensors")
+        save_file(_flatten(learner.optimizers), part / "optimizer.safetensors")
         save_file(_read_random(), part / "random.safetensors")
         save_file(kept.tensors, part / "kept.safetensors")
         facts = {"step": step, "fingerprint": fingerprint, "kept": kept.facts}
@@ -109,7 +109,7 @@ def load_checkpoint(folder: Path, learner: Learner, fingerprint: str) -> tuple[i
     with torch.no_grad():
         for name, parameter in learner.parameters.items():
             parameter.copy_(tensors["weights"][name])
-    _unflatten(learner.optimizer, tensors["optimizer"])
+    _unflatten(learner.optimizers, tensors["optimizer"])
     _write_random(tensors["random"])
     return step, Kept(tensors=tensors["kept"], facts=kept)
 
@@ -119,18 +119,22 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob(f"{PREFIX}*") if path.suffix != ".part")
 
 
-def _flatten(optimizer: Optimizer) -> dict[str, Tensor]:
-    state = optimizer.state_dict()["state"]
-    return {f"{n}/{name}": value.contiguous() for n, entry in state.items() for name, value in entry.items()}
+def _flatten(optimizers: tuple[Optimizer, ...]) -> dict[str, Tensor]:
+    return {
+        f"{which}/{n}/{name}": value.contiguous()
+        for which, optimizer in enumerate(optimizers)
+        for n, entry in optimizer.state_dict()["state"].items()
+        for name, value in entry.items()
+    }
 
 
-def _unflatten(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    whole = optimizer.state_dict()
-    state: dict[int, dict[str, Tensor]] = {}
+def _unflatten(optimizers: tuple[Optimizer, ...], tensors: dict[str, Tensor]) -> None:
+    states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
     for name, tensor in tensors.items():
-        number, _, key = name.partition("/")
-        state.setdefault(int(number), {})[key] = tensor
-    optimizer.load_state_dict({**whole, "state": state})
+        which, n, key = name.split("/", 2)
+        states[int(which)].setdefault(int(n), {})[key] = tensor
+    for optimizer, state in zip(optimizers, states, strict=True):
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
 def _read_random() -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from gazal.errors import TrainingError
 from gazal.model.adapter import list_trainable
 from gazal.train.batch import Tokens
 from gazal.train.checkpoint import Kept, Learner, load_checkpoint, save_checkpoint
+from gazal.train.optimizer import make_optimizers
 from gazal.train.step import ROLLOUTS, STEPS, Step, append_lines, cut_lines
 
 Metrics = dict[str, float | None]
@@ -137,21 +138,15 @@ def find_rate(optim: OptimConfig, step: int, n_steps: int) -> float:
 
 def _start_learner(stage: Stage) -> Learner:
     parameters = list_trainable(stage.model)
-    optimizer = torch.optim.AdamW(
-        list(parameters.values()),
-        lr=stage.optim.learning_rate,
-        betas=(0.9, stage.optim.beta2),
-        weight_decay=stage.optim.weight_decay,
-    )
-    return Learner(parameters=parameters, optimizer=optimizer)
+    return Learner(parameters=parameters, optimizers=make_optimizers(parameters, stage.optim))
 
 
 def _take_step(
     stage: Stage, learner: Learner, batch: Batch, number: int, accelerator: Accelerator
 ) -> Metrics:
     rate = find_rate(stage.optim, number, stage.n_steps)
-    for group in learner.optimizer.param_groups:
-        group["lr"] = rate
+    for group in (group for optimizer in learner.optimizers for group in optimizer.param_groups):
+        group["lr"] = rate * group["share"]
     stage.model.train()
     seen: Metrics = {"loss": 0.0}
     for micro in batch.micros[accelerator.process_index :: accelerator.num_processes]:
@@ -167,8 +162,9 @@ def _take_step(
             f"step {number + 1}: loss {seen.get('loss')}, gradient norm {norm}. The learning rate "
             f"({rate:.3g}) may be too high: lower it, and name another --out."
         )
-    learner.optimizer.step()
-    learner.optimizer.zero_grad(set_to_none=True)
+    for optimizer in learner.optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
     return {**seen, "grad_norm": norm, "learning_rate": rate, "tokens": float(batch.n_tokens)}
 
 
