@@ -116,6 +116,8 @@ def test_random_bytes_do_no_harm(judge):
         "12.5%",
         "fever",
         " is option B",
+        "Option A is ",
+        ": yes",
         "\ud800",
         "\x00",
         "**Answer:**",

@@ -1,10 +1,11 @@
 """Worked solutions: the reasoning that leads to a world case's key, written as a reply.
 
 Every step quotes findings and numbers as the question shows them, so that each can be held against the
-truth. Likelihoods are named in four words (`name_frequency`).
+truth, and rests on the steps before it alone: no option is argued against before all have been weighed, and
+letters are looked up last. Likelihoods are named in four words (`name_frequency`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 
 from gazal.core.case import Case
@@ -22,8 +23,10 @@ from gazal.world.text import Patient, write_list
 
 FREQUENCIES = ((0.75, "very common"), (0.4, "common"), (0.1, "uncommon"), (0.0, "rare"))
 """Lowest probability to word."""
-TELLING = 0.8
-"""A finding speaks for one condition against another when it is at most this much as probable there."""
+WEIGHED = 3
+"""So many findings at most are weighed under each option."""
+PLAIN = 20.0
+"""Fewer are enough where they make the key this much more probable than any other option."""
 MODEL = "world"
 
 
@@ -48,7 +51,7 @@ def solve(case: Case) -> Trace:
             steps, assessment = _solve_recall(case, truth)
         case None:
             raise DataError(f"case {case.id}: it carries no truth, so no solution can be worked out.")
-    steps.append(f"{_capital(case.options[case.answer])} is option {case.answer}.")
+    steps.append(" ".join(_look_up(case)))
     return Trace(
         case_id=case.id,
         text=write_reply(steps, assessment, case.answer, confidence),
@@ -82,16 +85,11 @@ def state_confidence(truth: UncertaintyTruth) -> float:
 def _solve_diagnosis(knowledge: Knowledge, case: Case, truth: DiagnosisTruth) -> tuple[list[str], str]:
     key, mentioned = truth.candidates[case.answer], {**truth.shown, **truth.denied}
     steps = [f"The findings are {write_list(list(mentioned.values()))}."]
-    best = knowledge.conditions[key].name
-    for letter, other in truth.candidates.items():
-        if other != key:
-            names = _most_telling(knowledge, truth, [other], key, 2)
-            words = [f"{mentioned[n]} would be {_frequency(knowledge, truth, n, other)}" for n in names]
-            steps.append(f"Against {letter}, {knowledge.conditions[other].name}: {write_list(words)}.")
-    names = _most_telling(knowledge, truth, truth.candidates.values(), key, 3)
-    words = [f"{mentioned[n]} would be {_frequency(knowledge, truth, n, key)}" for n in names]
-    steps.append(f"For {case.answer}, {best}: {write_list(words)}.")
-    p = truth.posterior[key]
+    names = _choose_weighed(knowledge, truth, key)
+    for letter, condition in truth.candidates.items():
+        words = [f"{mentioned[n]} would be {_frequency(knowledge, truth, n, condition)}" for n in names]
+        steps.append(f"With {letter}, {knowledge.conditions[condition].name}: {write_list(words)}.")
+    best, p = knowledge.conditions[key].name, truth.posterior[key]
     steps.append(
         f"Taken together the probability of {best} is {write_share(p) if p <= 0.99 else 'over 99%'}."
     )
@@ -108,17 +106,21 @@ def _frequency(knowledge: Knowledge, truth: DiagnosisTruth, finding: str, condit
     return name_frequency(_share(knowledge, truth, finding, condition))
 
 
-def _most_telling(
-    knowledge: Knowledge, truth: DiagnosisTruth, others: Collection[str], key: str, n: int
-) -> list[str]:
-    """Up to n findings, by how much more they speak for the key than for any of the other conditions."""
+def _choose_weighed(knowledge: Knowledge, truth: DiagnosisTruth, key: str) -> list[str]:
+    """The findings that together part the key from the nearest other option most, in the case's order."""
+    rivals = [condition for condition in truth.candidates.values() if condition != key]
+    odds, chosen = dict.fromkeys(rivals, 1.0), list[str]()
 
-    def ratio(name: str) -> float:
-        rivals = [_share(knowledge, truth, name, other) for other in others if other != key]
-        return max(rivals) / _share(knowledge, truth, name, key)
+    def part(name: str) -> dict[str, float]:
+        here = _share(knowledge, truth, name, key)
+        return {rival: odds[rival] * here / _share(knowledge, truth, name, rival) for rival in rivals}
 
-    ranked = sorted((*truth.shown, *truth.denied), key=ratio)
-    return [name for name in ranked[:n] if ratio(name) < TELLING] or ranked[:1]
+    mentioned = (*truth.shown, *truth.denied)
+    while len(chosen) < min(WEIGHED, len(mentioned)) and min(odds.values()) < PLAIN:
+        best = max((n for n in mentioned if n not in chosen), key=lambda n: min(part(n).values()))
+        odds = part(best)
+        chosen.append(best)
+    return [name for name in mentioned if name in chosen]
 
 
 def _solve_treatment(knowledge: Knowledge, case: Case, truth: TreatmentTruth) -> tuple[list[str], str]:
@@ -198,6 +200,14 @@ def _solve_recall(case: Case, truth: RecallTruth) -> tuple[list[str], str]:
         subject=relation.subjects[truth.subject], object=relation.objects[truth.object]
     )
     return [f"{_capital(fact)}."], f"{_capital(fact)}."
+
+
+def _look_up(case: Case) -> Iterator[str]:
+    """Go through the options until the one is there that the steps before arrived at."""
+    for letter, text in case.options.items():
+        yield f"Option {letter} is {text}: {'yes' if letter == case.answer else 'no'}."
+        if letter == case.answer:
+            return
 
 
 def _capital(text: str) -> str:
