@@ -35,7 +35,9 @@ A language model of {millions:.2f} million parameters (Qwen3 architecture: {laye
 
 ## How it was made
 `gazal pretrain recipes/tiny-base.yaml`, {steps:,} steps of {rows} rows of up to {length} tokens, seed {seed},
-AdamW at {rate:g}. Settings and knowledge version are in `manifest.json`. Weights are stored in {dtype}.
+{optimizer} at {rate:g}. Its attention started from weights that look back and look for what is alike
+(`gazal/model/heads.py`), all else from random ones. Settings and knowledge version are in `manifest.json`.
+Weights are stored in {dtype}.
 """
 
 
@@ -58,6 +60,7 @@ def write_card(folder: Path, model: PreTrainedModel, made_from: Mapping[str, Any
         steps=settings["steps"],
         rows=settings["rows_per_step"],
         length=settings["pack_length"],
+        optimizer={"adamw": "AdamW", "muon": "Muon and AdamW"}[settings["optimizer"]],
         rate=settings["learning_rate"],
         seed=made_from["seed"],
         dtype=stored["dtype"],

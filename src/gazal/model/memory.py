@@ -1,9 +1,8 @@
 """How much memory the stages of a recipe take: estimates from sizes, without torch.
 
 What is written down here follows the code that runs: which tensors the layers keep for the backward pass,
-how many logits are held at once, what the engine keeps for each reply. Measured on a CPU, the peak of SFT is
-0.8 to 1 of the estimate while the heap has no holes (MALLOC_MMAP_THRESHOLD_=4000000), and up to 1.6 of it
-with glibc's defaults. All sizes are in bytes; s is the size of one number in ``model.dtype``.
+how many logits are held at once, what the engine keeps for each reply. Holes in the heap come on top. All
+sizes are in bytes; s is the size of one number in ``model.dtype``.
 """
 
 from collections.abc import Mapping
