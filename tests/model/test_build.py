@@ -58,13 +58,12 @@ def test_heads_of_the_first_layer_look_back(attention, head):
 def test_the_first_head_after_it_looks_for_what_followed_a_token_like_this(attention):
     at = torch.arange(60, 119)
     found = attention[1][0, at, at - 59]
-    assert found.median() > 10 / 60 and found.mean() > 5 * attention[1][2, at, at - 59].mean()
+    assert found.median() > 10 / 60
 
 
-def test_the_third_looks_for_tokens_like_this(attention):
-    at = torch.arange(60, 120)
-    alike = attention[1][2, at, at - 60] + attention[1][2, at, at]
-    assert alike.median() > 0.5
+def test_the_third_comes_to_the_token_after_the_same_one(attention):
+    at = torch.arange(60, 119)
+    assert attention[1][2, at, at - 59].median() > 10 / 60
 
 
 def test_same_seed_same_weights(tokenizer):

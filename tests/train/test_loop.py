@@ -39,6 +39,15 @@ def test_the_warm_up_rises_in_equal_parts_to_the_peak_and_never_starts_at_0():
     assert find_rate(optim(warmup=0.5), 0, 1) == pytest.approx(1e-2)
 
 
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
+def test_a_restart_is_a_shorter_run_and_another_after_it(schedule):
+    def rates(n, **changes):
+        config = OptimConfig(steps=n, learning_rate=1e-2, schedule=schedule, warmup=0.1, **changes)
+        return [find_rate(config, step, n) for step in range(n)]
+
+    assert rates(100, restart_at=60) == rates(60) + rates(40)
+
+
 def run(stage, folder, n=None):
     """Some steps of it, then stop as a person would who closes the program."""
     steps = train(stage, folder, "mine")

@@ -8,6 +8,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM, set_seed
 
 from gazal.config.pretrain import TinyShape
+from gazal.core.case import LETTERS
 from gazal.model.heads import start_heads
 
 END_OF_TEXT, TURN, END_OF_TURN = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -82,5 +83,6 @@ def build_model(shape: TinyShape, tokenizer: PreTrainedTokenizerFast, seed: int)
         pad_token_id=cast(int, tokenizer.pad_token_id),
     )
     model = Qwen3ForCausalLM(config)
-    start_heads(model, seed)
+    letters = [token for token in map(tokenizer.convert_tokens_to_ids, LETTERS) if isinstance(token, int)]
+    start_heads(model, letters, seed)
     return model

@@ -17,8 +17,7 @@ from gazal.world.solve import name_frequency
 
 Claim = tuple[Support, str, str]
 """Support, what was claimed, and why it got that support."""
-_OPTION = re.compile(r"\bis option ([A-J])\b")
-_LOOKED_UP = re.compile(r"\bOption ([A-J]) is (.{1,300}?): (yes|no)\b")
+_OPTION = re.compile(r"(?:\s+is|,) option ([A-J])\b")
 _FREQUENCY = re.compile(r"would be (very common|common|uncommon|rare)\b")
 _EXCLUDES = re.compile(
     r"rules? it out|ruled out|contraindicat|must not|forbid|is not safe|\bavoid", re.IGNORECASE
@@ -77,18 +76,6 @@ def _claim_options(case: Case, step: str) -> Iterator[Claim]:
             yield "supported", f"option {letter}", "as listed"
         else:
             yield "contradicted", f"option {letter}", f"option {letter} is {case.options.get(letter)!r}"
-    for found in _LOOKED_UP.finditer(step):
-        letter, right = found[1], "yes" if found[1] == case.answer else "no"
-        if case.options.get(letter, "").lower() != found[2].lower():
-            yield "contradicted", f"option {letter}", f"option {letter} is {case.options.get(letter)!r}"
-        elif found[3] != right:
-            yield (
-                "contradicted",
-                f"option {letter}",
-                f"option {letter} is {'' if right == 'yes' else 'not '}right",
-            )
-        else:
-            yield "supported", f"option {letter}", "as listed"
 
 
 def _claim_frequencies(truth: DiagnosisTruth, facts: Facts, step: str) -> Iterator[Claim]:
@@ -130,7 +117,7 @@ def _claim_fact(case: Case, step: str) -> Iterator[Claim]:
     """The step states the fact with one of the options in it."""
     words = step.lower()
     named = [letter for letter, text in case.options.items() if text.lower() in words]
-    if len(named) == 1 and not (_OPTION.search(step) or _LOOKED_UP.search(step)):
+    if len(named) == 1 and not _OPTION.search(step):
         right = named[0] == case.answer
         text = case.options[named[0]]
         yield (

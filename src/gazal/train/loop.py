@@ -122,6 +122,11 @@ def train(stage: Stage, folder: Path, fingerprint: str) -> Iterator[Step]:
 
 def find_rate(optim: OptimConfig, step: int, n_steps: int) -> float:
     """Learning rate of step number ``step`` (from 0): a linear warm-up, then the schedule down to its end."""
+    if optim.restart_at is not None:
+        again = step >= optim.restart_at
+        step, n_steps = (
+            (step - optim.restart_at, n_steps - optim.restart_at) if again else (step, optim.restart_at)
+        )
     warm = round(optim.warmup * n_steps)
     if step < warm:
         return optim.learning_rate * (step + 1) / warm

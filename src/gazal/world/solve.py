@@ -5,7 +5,7 @@ truth, and rests on the steps before it alone: no option is argued against befor
 letters are looked up last. Likelihoods are named in four words (`name_frequency`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 
 from gazal.core.case import Case
@@ -51,7 +51,7 @@ def solve(case: Case) -> Trace:
             steps, assessment = _solve_recall(case, truth)
         case None:
             raise DataError(f"case {case.id}: it carries no truth, so no solution can be worked out.")
-    steps.append(" ".join(_look_up(case)))
+    steps.append(f"It is {case.options[case.answer]}, option {case.answer}.")
     return Trace(
         case_id=case.id,
         text=write_reply(steps, assessment, case.answer, confidence),
@@ -200,14 +200,6 @@ def _solve_recall(case: Case, truth: RecallTruth) -> tuple[list[str], str]:
         subject=relation.subjects[truth.subject], object=relation.objects[truth.object]
     )
     return [f"{_capital(fact)}."], f"{_capital(fact)}."
-
-
-def _look_up(case: Case) -> Iterator[str]:
-    """Go through the options until the one is there that the steps before arrived at."""
-    for letter, text in case.options.items():
-        yield f"Option {letter} is {text}: {'yes' if letter == case.answer else 'no'}."
-        if letter == case.answer:
-            return
 
 
 def _capital(text: str) -> str:

@@ -19,9 +19,9 @@ WRITERS: tuple[tuple[int, Writer], ...] = (
     (6, conditions.write_reverse),
     (3, conditions.write_synonyms),
     (6, conditions.write_contrasts),
-    (4, drugs.write_classes),
+    (7, drugs.write_classes),
     (5, drugs.write_reasons),
-    (5, drugs.write_forbidden),
+    (7, drugs.write_forbidden),
     (4, drugs.write_facts),
     (7, drugs.write_orders),
     (6, drugs.write_weighing),
@@ -33,15 +33,18 @@ WRITERS: tuple[tuple[int, Writer], ...] = (
     (6, notes.write_note),
     (3, notes.write_prescription),
     (4, notes.write_sheet),
-    (14, dialogues.write_dialogue),
+    (20, dialogues.write_dialogue),
     (10, lists.write_listing),
-    (10, recaps.write_late_listing),
+    (8, recaps.write_late_listing),
     (8, recaps.write_round),
     (6, recaps.write_chart),
     (5, recaps.write_figures),
     (7, recaps.write_sheet_of_points),
 )
 """Weight and writer of each sort of passage."""
+PRIMER = 4000
+"""So many passages at the start are lettered lists alone: which item has which letter is learnt from nothing
+else, and hardly at all where lists are few among much that is easier."""
 
 
 def write_passages(n: int, seed: int = 0, first: int = 0) -> Iterator[str | Chat]:
@@ -56,4 +59,5 @@ def write_passages(n: int, seed: int = 0, first: int = 0) -> Iterator[str | Chat
     weights, writers = zip(*WRITERS, strict=True)
     for number in range(first, first + n):
         rng = Random(f"corpus|{seed}|{number}")
-        yield rng.choices(writers, weights)[0](knowledge, rng)
+        writer = lists.write_listing if number < PRIMER else rng.choices(writers, weights)[0]
+        yield writer(knowledge, rng)

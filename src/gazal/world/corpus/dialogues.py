@@ -27,9 +27,7 @@ def write_dialogue(knowledge: Knowledge, rng: Random) -> Chat:
     question, answer, others = pick(rng, ASKERS)(knowledge, rng)
     if others and rng.random() < 0.5:
         listed, letter = write_options(rng, answer, others)
-        reply = pick(
-            rng, (f"{capital(answer)}.", f"{capital(answer)} is option {letter}.", f"{letter}. {answer}")
-        )
+        reply = pick(rng, (f"{capital(answer)}.", f"It is {answer}, option {letter}.", f"{letter}. {answer}"))
         return f"{question}\n\n{listed}", reply
     return question, f"{capital(answer)}."
 

@@ -29,13 +29,13 @@ def write_letters(items: list[str]) -> str:
 
 
 STATEMENTS = (
+    "It is {item}, option {letter}.",
+    "It is {item}, option {letter}.",
     "{Item} is option {letter}.",
-    "{Item} is option {letter}.",
+    r"So {item}: \boxed{{{letter}}}",
     "Option {letter} is {item}.",
-    "Against {letter}, {item}.",
-    "For {letter}, {item}.",
+    "With {letter}, {item}.",
     "**Answer:** {letter}. {item}",
-    r"{Item}: \boxed{{{letter}}}",
 )
 
 
