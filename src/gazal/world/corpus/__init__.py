@@ -33,8 +33,8 @@ WRITERS: tuple[tuple[int, Writer], ...] = (
     (6, notes.write_note),
     (3, notes.write_prescription),
     (4, notes.write_sheet),
-    (20, dialogues.write_dialogue),
-    (10, lists.write_listing),
+    (60, dialogues.write_dialogue),
+    (40, lists.write_listing),
     (8, recaps.write_late_listing),
     (8, recaps.write_round),
     (6, recaps.write_chart),
@@ -42,7 +42,7 @@ WRITERS: tuple[tuple[int, Writer], ...] = (
     (7, recaps.write_sheet_of_points),
 )
 """Weight and writer of each sort of passage."""
-PRIMER = 4000
+PRIMER = 6000
 """So many passages at the start are lettered lists alone: which item has which letter is learnt from nothing
 else, and hardly at all where lists are few among much that is easier."""
 

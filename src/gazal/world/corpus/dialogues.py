@@ -25,9 +25,10 @@ Chat = tuple[str, str]
 def write_dialogue(knowledge: Knowledge, rng: Random) -> Chat:
     """A question and its answer, sometimes with five or six options to choose the answer from."""
     question, answer, others = pick(rng, ASKERS)(knowledge, rng)
-    if others and rng.random() < 0.5:
+    if others and rng.random() < 0.7:
         listed, letter = write_options(rng, answer, others)
-        reply = pick(rng, (f"{capital(answer)}.", f"It is {answer}, option {letter}.", f"{letter}. {answer}"))
+        named = f"It is {answer}, option {letter}."
+        reply = pick(rng, (named, named, f"{capital(answer)}.", f"{letter}. {answer}"))
         return f"{question}\n\n{listed}", reply
     return question, f"{capital(answer)}."
 
