@@ -14,7 +14,7 @@ SHAPE = TinyShape(
 
 @pytest.fixture(scope="module")
 def tokenizer():
-    words = [f"{a}{b} option" for a in "bcdfg" for b in "aeiou"]
+    words = [f"It is {a}{b}, option" for a in "bcdfg" for b in "aeiou"]
     return train_tokenizer(iter(words * 3), SHAPE.vocabulary, SHAPE.context)
 
 

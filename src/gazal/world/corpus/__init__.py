@@ -45,6 +45,17 @@ WRITERS: tuple[tuple[int, Writer], ...] = (
 PRIMER = 6000
 """So many passages at the start are lettered lists alone: which item has which letter is learnt from nothing
 else, and hardly at all where lists are few among much that is easier."""
+LATER = 80_000
+LATE: dict[Writer, int] = {
+    conditions.write_frequencies: 18,
+    drugs.write_orders: 14,
+    drugs.write_weighing: 12,
+    measures.write_scores: 14,
+    measures.write_shares: 21,
+    recaps.write_figures: 10,
+    recaps.write_sheet_of_points: 12,
+}
+"""Weights that grow from passage ``LATER`` on: by then letters hold, and these take longest to learn."""
 
 
 def write_passages(n: int, seed: int = 0, first: int = 0) -> Iterator[str | Chat]:
@@ -56,8 +67,13 @@ def write_passages(n: int, seed: int = 0, first: int = 0) -> Iterator[str | Chat
         first: The number of the first, so that a stream can be taken up anywhere.
     """
     knowledge = load_knowledge()
-    weights, writers = zip(*WRITERS, strict=True)
     for number in range(first, first + n):
         rng = Random(f"corpus|{seed}|{number}")
-        writer = lists.write_listing if number < PRIMER else rng.choices(writers, weights)[0]
-        yield writer(knowledge, rng)
+        yield _choose_writer(rng, number)(knowledge, rng)
+
+
+def _choose_writer(rng: Random, number: int) -> Writer:
+    if number < PRIMER:
+        return lists.write_listing
+    weights = [LATE.get(writer, weight) if number >= LATER else weight for weight, writer in WRITERS]
+    return rng.choices([writer for _, writer in WRITERS], weights)[0]
