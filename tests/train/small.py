@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from transformers import Qwen3ForCausalLM
 
 from gazal.config.adapter import AdapterConfig
 from gazal.config.grpo import GRPOConfig
@@ -59,11 +60,18 @@ def make_tokenizer():
     )
 
 
+def _build() -> Qwen3ForCausalLM:
+    """Random in all weights: heads that start to copy are tuned to wider models and gentler rates."""
+    config = build_model(SHAPE, make_tokenizer(), seed=3).config
+    torch.manual_seed(4)
+    return Qwen3ForCausalLM(config)
+
+
 @cache
 def _teach() -> dict[str, torch.Tensor]:
     """All weights learn the format: a base that GRPO has something to work with."""
     tokenizer = make_tokenizer()
-    model = build_model(SHAPE, tokenizer, seed=3)
+    model = _build()
     config = sft_config(steps=80, learning_rate=2e-2, rows_per_step=4, micro_rows=4, warmup=0.1)
     stage = SFT(model, tokenize_examples(PAIRS, tokenizer, config, True), tokenizer.pad_token_id, config, 0)
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +82,7 @@ def _teach() -> dict[str, torch.Tensor]:
 
 def make_model(*, taught: bool = False):
     """A fresh model each time."""
-    model = build_model(SHAPE, make_tokenizer(), seed=3)
+    model = _build()
     if taught:
         model.load_state_dict(copy.deepcopy(_teach()))
     return model.eval()
