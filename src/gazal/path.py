@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from gazal.config.load import dump_recipe
 from gazal.config.recipe import Recipe
 from gazal.core.stage import StageFolder, close_stage, open_stage
-from gazal.core.store import CASES, REPLIES, read_cases, read_traces
+from gazal.core.store import CASES, MERGED, REPLIES, read_cases, read_traces
 from gazal.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _sft(recipe: Recipe, out: Path) -> Iterator[Progress]:
 
 
 def _grpo(recipe: Recipe, out: Path) -> Iterator[Progress]:
-    from gazal.train.stages import MERGED, run_grpo
+    from gazal.train.stages import run_grpo
 
     assert recipe.grpo is not None
     settings = _settings(model=recipe.model, adapter=recipe.adapter, grpo=recipe.grpo)
@@ -175,20 +175,24 @@ def _grpo(recipe: Recipe, out: Path) -> Iterator[Progress]:
 
 
 def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
-    from gazal.evaluate.stage import run_evaluation
-    from gazal.train.stages import MERGED
+    from gazal.evaluate.models import Tested
+    from gazal.evaluate.stage import run_evaluation, write_results
+    from gazal.train.stages import start_from
 
-    assert recipe.evaluate is not None
-    models = {"base": None}
-    models |= {name: out / name / MERGED for name in ("sft", "grpo") if getattr(recipe, name)}
-    inputs = {"cases": out / "cases" / "evaluate", **{n: p for n, p in models.items() if p}}
-    settings = _settings(model=recipe.model, sampling=recipe.evaluate.sampling)
-    stage = open_stage(out / "evaluate", settings, recipe.seed, {**inputs, **_find_base(recipe)})
+    config = recipe.evaluate
+    assert config is not None
+    trained = {name: out / name / MERGED for name in ("sft", "grpo") if getattr(recipe, name)}
+    inputs = {"cases": out / "cases" / "evaluate", **trained, **_find_base(recipe)}
+    settings = _settings(model=recipe.model, sampling=config.sampling)
+    stage = open_stage(out / "evaluate", settings, recipe.seed, inputs)
     if stage is None:
         return
+    models = {"base": Tested(config=recipe.model, by_likelihood=True)}
+    models |= {name: Tested(config=start_from(recipe.model, place)) for name, place in trained.items()}
     cases = read_cases(out / "cases" / "evaluate" / CASES)
-    for name, done, of in run_evaluation(recipe, cases, models, stage.part):
+    for name, done, of in run_evaluation(models, cases, config.sampling, recipe.seed, stage.part):
         yield Progress(stage="evaluate", done=done, of=of, note=name)
+    write_results(models, cases, stage.part, config.limit)
     close_stage(stage, {"cases": len(cases), "models": len(models)})
 
 

@@ -9,6 +9,7 @@ import typer
 
 from gazal import __version__
 from gazal.cli.cases import cases
+from gazal.cli.evaluate import evaluate
 from gazal.cli.run import grpo, pretrain, run, sft
 from gazal.cli.score import score
 from gazal.cli.show import show
@@ -26,6 +27,7 @@ app.command()(run)
 app.command()(pretrain)
 app.command()(sft)
 app.command()(grpo)
+app.command()(evaluate)
 app.command()(score)
 app.command()(show)
 

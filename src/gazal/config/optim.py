@@ -25,7 +25,8 @@ class OptimConfig(Settings):
     final_learning_rate: Share = 0.1
     """Where it falls to, as a share of the peak."""
     restart_at: Count | None = None
-    """After so many steps warm-up and schedule begin anew: how a run that had ended is made longer."""
+    """After so many optimizer steps (in GRPO, updates) warm-up and schedule begin anew: how a run that had
+    ended is made longer."""
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.0
     beta2: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.99
     """Memory of the squared gradients. Below the usual 0.999, as runs here are short."""

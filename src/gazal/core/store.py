@@ -17,6 +17,8 @@ from gazal.errors import DataError
 T = TypeVar("T")
 CASES, REPLIES = "cases.jsonl", "replies.jsonl"
 """What such files are called in the folder of a run."""
+ADAPTER, MERGED = "adapter", "merged"
+"""Folders of what a training stage made: the adapter as PEFT reads it, and the model with it merged in."""
 _CASE = TypeAdapter(Case)
 _TRACE_FIELDS = {
     "case_id": str,

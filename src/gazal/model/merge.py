@@ -7,6 +7,7 @@ Shapes: O outputs, I inputs of a linear layer, R rank.
 """
 
 import copy
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -15,7 +16,9 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from gazal.model.adapter import NAME, find_magnitude, list_adapted_layers
+from gazal.config.model import ModelConfig
+from gazal.model.adapter import NAME, find_magnitude, list_adapted_layers, load_adapter
+from gazal.model.load import load_model
 
 
 @torch.no_grad()
@@ -43,6 +46,20 @@ def merge_copy(adapted: PeftModel, into: PreTrainedModel | None = None) -> PreTr
             raise ValueError(f"merge_copy: {name} of `into` is no copy of the base's layer. Pass into=None.")
         weight.copy_(merge_weight(layer))
     return merged
+
+
+def load_merged(config: ModelConfig, folder: Path) -> PreTrainedModel:
+    """A base with a saved adapter merged into it.
+
+    Args:
+        config: The base.
+        folder: The adapter, as PEFT saves it.
+
+    Raises:
+        DataError: The folder holds no adapter in safetensors, or one that does not fit this base.
+        ConfigError: There is no such base.
+    """
+    return merge_copy(load_adapter(load_model(config), folder))
 
 
 @torch.no_grad()

@@ -65,7 +65,7 @@ def tally_kinds(judged: Sequence[tuple[Case, Verdict]]) -> dict[str, Tally]:
     """Tally by kind in the order of first appearance, then ``all`` where there are several."""
     kinds = dict.fromkeys(case.kind for case, _ in judged)
     tallies: dict[str, Tally] = {
-        kind: tally([v for case, v in judged if case.kind == kind], _find_floor(kind)) for kind in kinds
+        kind: tally([v for case, v in judged if case.kind == kind], find_floor(kind)) for kind in kinds
     }
     return tallies if len(kinds) == 1 else {**tallies, "all": tally([v for _, v in judged], None)}
 
@@ -80,13 +80,12 @@ def tally(verdicts: Sequence[Verdict], floor: float | None) -> Tally:
         raise DataError("no replies to score.")
     n, reasons = len(verdicts), {judge: Counter(v.scores[judge].why for v in verdicts) for judge in JUDGES}
     answers = reasons["answer"]
-    interval = binomtest(answers["right"], n).proportion_ci(method="wilson")
     steps = [step.support for v in verdicts for step in v.scores["grounding"].steps]
     return Tally(
         n=n,
         right=answers["right"],
         accuracy=answers["right"] / n,
-        ci95=(float(interval.low), float(interval.high)),
+        ci95=find_wilson(answers["right"], n),
         floor=floor,
         abstained=answers["abstained"] / n,
         unparsed=sum(answers[why] for why in UNPARSED) / n,
@@ -98,6 +97,13 @@ def tally(verdicts: Sequence[Verdict], floor: float | None) -> Tally:
     )
 
 
-def _find_floor(kind: str) -> float | None:
+def find_wilson(right: int, n: int) -> tuple[float, float]:
+    """95 % Wilson interval of ``right`` out of ``n``, which is at least 1."""
+    interval = binomtest(right, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def find_floor(kind: str) -> float | None:
+    """Accuracy from the options alone for a kind of world case; None for other kinds."""
     floors = load_floors()[1]
     return floors[kind].accuracy if kind in floors else None

@@ -13,6 +13,7 @@ from gazal.config.recipe import Recipe
 from gazal.config.sft import SFTConfig
 from gazal.core.case import Case
 from gazal.core.stage import StageFolder
+from gazal.core.store import ADAPTER, MERGED
 from gazal.core.trace import Trace
 from gazal.engine.local import LocalEngine
 from gazal.model.adapter import add_adapter
@@ -28,9 +29,6 @@ from gazal.train.loop import train
 from gazal.train.pretrain import Pretraining, write_texts
 from gazal.train.sft import SFT, tokenize_examples
 from gazal.train.step import Step
-
-ADAPTER, MERGED = "adapter", "merged"
-"""Folders of what a stage made: the adapter as PEFT reads it, and the model with it merged in."""
 
 
 def run_pretraining(recipe: Recipe, stage: StageFolder) -> Iterator[Step]:

@@ -46,6 +46,7 @@ PRIMER = 6000
 """So many passages at the start are lettered lists alone: which item has which letter is learnt from nothing
 else, and hardly at all where lists are few among much that is easier."""
 LATER = 80_000
+"""From this passage on, letters hold, and what takes longest to learn is told more often."""
 LATE: dict[Writer, int] = {
     conditions.write_frequencies: 18,
     drugs.write_orders: 14,
@@ -55,7 +56,7 @@ LATE: dict[Writer, int] = {
     recaps.write_figures: 10,
     recaps.write_sheet_of_points: 12,
 }
-"""Weights that grow from passage ``LATER`` on: by then letters hold, and these take longest to learn."""
+"""The weights that are others from passage ``LATER`` on."""
 
 
 def write_passages(n: int, seed: int = 0, first: int = 0) -> Iterator[str | Chat]:

@@ -1,0 +1,189 @@
+"""``gazal evaluate``: let models reply to a suite, or grade replies that were recorded elsewhere."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from gazal.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gazal.config.data import Source
+    from gazal.config.sampling import Sampling
+    from gazal.core.case import Case
+    from gazal.evaluate.models import Tested
+
+WORLD, WORLD_N = "world", 300
+DTYPES = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def evaluate(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL]...",
+            help="A run's folder (its base, SFT and GRPO model), a model's or adapter's folder, tiny-base, "
+            "or a name on the hub. Several are compared in pairs.",
+        ),
+    ] = None,
+    suite: Annotated[
+        list[str] | None,
+        typer.Option(help="world, or a public question set such as medqa_4opt; repeatable."),
+    ] = None,
+    cases: Annotated[Path | None, typer.Option(help="Ask the cases of this file instead.")] = None,
+    replies: Annotated[
+        list[Path] | None,
+        typer.Option(help="Ask nobody: grade these recorded replies to --cases or --suite; repeatable."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many cases of each suite, drawn from all of it.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Where public files are. Default: $GAZAL_DATA.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for replies and results. Default: one in runs/evaluate.")
+    ] = None,
+    likelihood: Annotated[
+        bool, typer.Option("--likelihood", help="Also ask which option each model holds most likely.")
+    ] = False,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="A longer reply is cut off.")] = 320,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Replies written at once.")] = 64,
+    dtype: Annotated[DTYPES, typer.Option(help="auto: bfloat16 on a GPU, else float32.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0, help="Of drawn replies and of the cases of a limit.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Evaluate models on the same cases: accuracy with intervals, format, steps, and paired differences."""
+    from gazal.config.sampling import Sampling
+
+    if data is not None:
+        os.environ["GAZAL_DATA"] = str(data)
+    if bool(models) == bool(replies):
+        raise ConfigError("name at least one MODEL to ask, or recorded --replies to grade; not both.")
+    sources = _find_sources(suite or [], cases, limit)
+    if replies:
+        _grade(replies, sources, limit, as_json)
+        return
+    from gazal.evaluate.models import ask_by_likelihood, find_tested
+
+    tested = find_tested(models or [], _hold(dtype))
+    tested = ask_by_likelihood(tested) if likelihood else tested
+    sampling = Sampling(temperature=temperature, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    folder = out or _name_folder(tested, suite or [str(cases)], limit, sampling, seed)
+    _show(_ask(tested, sources, limit, sampling, seed, folder), as_json, folder)
+
+
+def _hold(dtype: DTYPES) -> Any:
+    from gazal.config.model import ModelConfig
+    from gazal.model.machine import find_gpu
+
+    chosen = dtype if dtype != "auto" else "bfloat16" if find_gpu() else "float32"
+    return ModelConfig(dtype=chosen)
+
+
+def _find_sources(suites: list[str], cases: Path | None, limit: int | None) -> list["Source"]:
+    from gazal.cases.table import find_suite
+    from gazal.config.data import FileSource, SuiteSource, WorldSource
+
+    if bool(suites) == (cases is not None):
+        raise ConfigError(
+            "say what is asked: --suite NAME (world, medqa_4opt, ...) or --cases FILE; not both."
+        )
+    if cases is not None:
+        return [FileSource(cases=cases)]
+    found: list[Source] = []
+    for name in dict.fromkeys(suites):
+        if name == WORLD:
+            found.append(WorldSource(n=limit or WORLD_N, split="test", seed=0, twins=True))
+        else:
+            find_suite(name)
+            found.append(SuiteSource(suite=name))
+    return found
+
+
+def _gather(sources: list["Source"], limit: int | None, seed: int) -> list["Case"]:
+    """Of the world as many as asked for, with their twins; of the others at most ``limit``."""
+    from gazal.config.data import WorldSource
+    from gazal.curate.gather import gather_cases
+
+    found: list[Case] = []
+    for source in sources:
+        found += gather_cases([source], seed, None if isinstance(source, WorldSource) else limit)
+    return found
+
+
+def _ask(
+    models: dict[str, "Tested"],
+    sources: list["Source"],
+    limit: int | None,
+    sampling: "Sampling",
+    seed: int,
+    folder: Path,
+) -> dict[str, Any]:
+    from gazal.cli.say import StageBars
+    from gazal.core.stage import close_stage, open_stage
+    from gazal.core.store import CASES, write_cases
+    from gazal.evaluate.models import list_inputs
+
+    cases = _gather(sources, limit, seed)
+    settings = _settings(models, sampling) | {"cases": _hash(case.id for case in cases), "limit": limit}
+    stage = open_stage(folder, settings, seed, list_inputs(models))
+    if stage is None:
+        return json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    from gazal.evaluate.stage import run_evaluation, write_results
+
+    typer.echo(f"writing to {folder}", err=True)
+    write_cases(stage.part / CASES, cases)
+    with StageBars() as bars:
+        for name, done, of in run_evaluation(models, cases, sampling, seed, stage.part):
+            bars.show(name, done, of, "")
+    whole = write_results(models, cases, stage.part, limit)
+    close_stage(stage, {"cases": len(cases), "models": len(models)})
+    return whole
+
+
+def _settings(models: dict[str, "Tested"], sampling: "Sampling") -> dict[str, Any]:
+    drawn = sampling.model_dump(mode="json", exclude={"batch_size"})
+    held = {name: tested.config.model_dump(mode="json") for name, tested in models.items()}
+    chosen = [name for name, tested in models.items() if tested.by_likelihood]
+    return {"sampling": drawn, "models": held, "by_likelihood": chosen}
+
+
+def _name_folder(
+    models: dict[str, "Tested"], suites: list[str], limit: int | None, sampling: "Sampling", seed: int
+) -> Path:
+    """The same command finds its folder again, another command gets another."""
+    key = json.dumps([_settings(models, sampling), suites, limit, seed], sort_keys=True)
+    return Path("runs") / "evaluate" / f"{'-'.join(models)}-{_hash([key])[:8]}"
+
+
+def _hash(parts: Any) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _show(whole: dict[str, Any], as_json: bool, folder: Path) -> None:
+    from gazal.cli.results_table import show_results
+
+    if as_json:
+        typer.echo(json.dumps(whole, indent=2))
+        return
+    show_results(whole)
+    typer.echo(f"{folder}: cases, replies and results.json")
+
+
+def _grade(files: list[Path], sources: list["Source"], limit: int | None, as_json: bool) -> None:
+    from gazal.cli.results_table import show_results, show_unparsed
+    from gazal.evaluate.recorded import grade
+
+    if limit is not None:
+        raise ConfigError(
+            "--limit does not apply to recorded --replies: all of them are graded. Leave it out."
+        )
+    whole = grade(files, _gather(sources, None, 0))
+    if as_json:
+        typer.echo(json.dumps(whole, indent=2))
+        return
+    show_unparsed(whole)
+    show_results(whole)

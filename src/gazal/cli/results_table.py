@@ -1,0 +1,98 @@
+"""What an evaluation came to, as tables for a person."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+COLUMNS = (
+    *("n", "right", "accuracy", "95 %", "chance", "floor", "format", "abstained", "unparsed", "cut off"),
+    *("failed", "steps supported", "pairs right"),
+)
+SHARES = ("format_ok", "abstained", "unparsed", "truncated", "failed", "steps_supported", "pairs_right")
+
+
+def show_results(whole: Mapping[str, Any]) -> None:
+    """Print a table for each suite, then the paired differences.
+
+    Args:
+        whole: What ``results.json`` holds.
+    """
+    for suite, models in whole["evaluation"].items():
+        about = whole["suites"][suite]
+        n, of = about["n"], about["of"]
+        share = f"{n:,} of {of:,} cases" if of is not None and of != n else f"{n:,} cases"
+        typer.echo(f"{suite}: {share}")
+        table = _start("model", "kind", *COLUMNS)
+        for name, result in models.items():
+            kinds = result["by_kind"] if len(result["by_kind"]) > 1 else {}
+            for kind, outcome in {**kinds, "all": result}.items():
+                table.add_row(name, kind, *_write(outcome))
+        _print(table)
+    if any(
+        o["floor"] for ms in whole["evaluation"].values() for r in ms.values() for o in r["by_kind"].values()
+    ):
+        typer.echo("floor: accuracy of a classifier that sees only the options of cases without twins")
+    if whole["paired"]:
+        table = _start("a", "b", "suite", "n", "b - a", "95 %", "p", "only a right", "only b right")
+        for pair in whole["paired"]:
+            low, high = pair["ci95"]
+            shown = (
+                str(pair["n"]),
+                f"{pair['delta']:+.3f}",
+                f"{low:+.3f} to {high:+.3f}",
+                f"{pair['p']:.2g}",
+            )
+            only = (str(pair["only_a"]), str(pair["only_b"]))
+            table.add_row(pair["a"], pair["b"], pair["suite"], *shown, *only)
+        typer.echo("paired differences in accuracy (exact McNemar test)")
+        _print(table)
+
+
+def show_unparsed(whole: Mapping[str, Any]) -> None:
+    """Print every recorded reply without an answer that can be read, and what was left out."""
+    for name, rows in whole["unparsed"].items():
+        for row in rows:
+            typer.echo(f"{name}: {row['case_id']}: {row['why']}, ends {row['end']!r}")
+        typer.echo(
+            f"{name}: {len(rows)} replies have no answer that can be read; {whole['without_reply'][name]} "
+            "cases have no reply and are not counted"
+        )
+        if name in whole["recorded"]:
+            found = whole["recorded"][name]
+            typer.echo(
+                f"{name}: the answers that its authors recorded are right in {found['right']} of {found['n']}"
+            )
+
+
+def _write(outcome: Mapping[str, Any]) -> list[str]:
+    low, high = outcome["ci95"]
+    shares = [outcome.get(name) for name in ("chance", "floor", *SHARES)]
+    shown = ["" if share is None else f"{share:.3f}" for share in shares]
+    return [
+        str(outcome["n"]),
+        str(outcome["right"]),
+        f"{outcome['accuracy']:.3f}",
+        f"{low:.3f}-{high:.3f}",
+        *shown,
+    ]
+
+
+def _start(first: str, second: str, *others: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first)
+    table.add_column(second)
+    for name in others:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _print(table: "Table") -> None:
+    from rich.console import Console
+
+    Console(width=None if Console().is_terminal else 160).print(table)
