@@ -18,9 +18,6 @@ from gazal.world.generate import make_cases
 from gazal.world.knowledge import load_knowledge
 
 FOLDER = Path(gazal.model.__file__).parent / "tiny_base"
-pytestmark = pytest.mark.skipif(
-    not (FOLDER / "config.json").exists(), reason="the tiny base is not in the package yet"
-)
 
 
 def test_it_was_trained_on_the_knowledge_that_is_shipped():
