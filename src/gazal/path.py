@@ -67,10 +67,24 @@ def _go(recipe: Recipe, out: Path, names: Sequence[str], kept: bool) -> Iterator
                 if is_main():
                     yield event
         wait_for_all()
-    if (
-        not kept and is_main()
-    ):  # Every stage agreed with the recipe: what differs is a stage that is not there.
+    if not is_main():
+        return
+    if not kept:  # Every stage agreed with the recipe: what differs is a stage that is not there.
         (out / RECIPE).write_text(dump_recipe(recipe), encoding="utf-8")
+    if names[-1] == "evaluate":
+        yield write_report(out)
+
+
+def write_report(out: Path) -> Progress:
+    """Write ``report.html`` and ``summary.json`` of a run that was evaluated.
+
+    Raises:
+        DataError: It was not, or a file is torn.
+    """
+    from gazal.report import html, summary
+
+    summary.write_summary(out)
+    return Progress(stage="report", done=1, of=1, note=str(html.write_report(out)))
 
 
 def find_folder(out: Path, stage: str) -> Path:

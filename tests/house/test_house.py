@@ -95,11 +95,13 @@ def test_nothing_grows_too_large(path):
             assert n <= MOST_PARAMETERS, f"{node.name}: too many parameters"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["cases", "--help"], ["score", "--help"], ["show", "--help"]])
+@pytest.mark.parametrize(
+    "words", [[], ["cases"], ["score"], ["show"], ["run"], ["evaluate"], ["report"], ["doctor"]]
+)
 def test_help_is_cheap(words):
     code = (
         "import sys\nfrom gazal.cli.main import main\n"
-        f"sys.argv = ['gazal', *{words!r}]\n"
+        f"sys.argv = ['gazal', *{words!r}, '--help']\n"
         "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\n"
         "print(sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)"
     )

@@ -9,7 +9,9 @@ import typer
 
 from gazal import __version__
 from gazal.cli.cases import cases
+from gazal.cli.doctor import doctor
 from gazal.cli.evaluate import evaluate
+from gazal.cli.report import report
 from gazal.cli.run import grpo, pretrain, run, sft
 from gazal.cli.score import score
 from gazal.cli.show import show
@@ -28,6 +30,8 @@ app.command()(pretrain)
 app.command()(sft)
 app.command()(grpo)
 app.command()(evaluate)
+app.command()(report)
+app.command()(doctor)
 app.command()(score)
 app.command()(show)
 

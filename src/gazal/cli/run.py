@@ -1,5 +1,6 @@
 """``gazal run``, and the verbs that are one stage of it: a recipe from its first stage to its last."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,7 +56,18 @@ def _go(recipe: Path, out: Path | None, overrides: list[str] | None, until: "Sta
     folder = out or Path("runs") / read.name
     show_stages(go(read, folder, until), folder)
     if is_main():
+        _say_result(folder, evaluated=until is None and read.evaluate is not None)
+
+
+def _say_result(folder: Path, *, evaluated: bool) -> None:
+    """Where it is; after an evaluation what came of it, and the report last."""
+    if not evaluated:
         typer.echo(f"{folder}: done")
+        return
+    from gazal.cli.results_table import show_results
+
+    show_results(json.loads((folder / "evaluate" / "results.json").read_text(encoding="utf-8")))
+    typer.echo(f"report: {folder / 'report.html'}")
 
 
 def _check(recipe: Path, out: Path | None, overrides: list[str] | None) -> None:
