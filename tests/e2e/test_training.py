@@ -68,7 +68,9 @@ def test_the_whole_path_leaves_everything_behind(made):
     results = json.loads((whole / "evaluate" / "results.json").read_text())
     assert results["suites"] == {"world": {"n": 4, "of": None, "limit": None}}
     assert [*results["evaluation"]["world"]] == ["base", "base_likelihood", "sft", "grpo"]
-    assert [(p["a"], p["b"]) for p in results["paired"]][-1] == ("sft", "grpo") and len(results["paired"]) == 6
+    assert [(p["a"], p["b"]) for p in results["paired"]][-1] == ("sft", "grpo") and len(
+        results["paired"]
+    ) == 6
     cases = read_cases(whole / "cases" / "evaluate" / "cases.jsonl")
     for name in ("base", "sft", "grpo"):
         replies = read_traces(whole / "evaluate" / f"{name}.jsonl")

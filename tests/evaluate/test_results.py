@@ -17,6 +17,7 @@ CASES = list(make_cases(n=20, seed=5, split="test", twins=True))
 PAIRS = find_pairs(CASES)
 SECONDS = {second for _, second in PAIRS}
 COUNTED = [case for case in CASES if case.id not in SECONDS]
+"""Recall, which has no twins, and the first of each pair."""
 
 
 def spoil(case: Case) -> Trace:
@@ -51,6 +52,15 @@ def test_the_second_of_a_pair_counts_for_the_pair_alone():
     assert {kind: outcome.n for kind, outcome in result.by_kind.items()} == dict.fromkeys(
         ("diagnosis", "treatment", "uncertainty", "prognosis", "recall"), 4
     )
+
+
+def test_beside_other_cases_of_their_kind_pairs_count_for_pairs_alone():
+    others = list(make_cases(n=10, seed=6, split="test"))
+    traces = [*(solve(case) for case in others), *(spoil(case) for case in CASES)]
+    result, right = weigh_replies([*others, *CASES], traces)
+    assert set(right) == {case.id for case in [*others, *CASES] if case in others or case.kind == "recall"}
+    assert {kind: outcome.n for kind, outcome in result.by_kind.items()}["diagnosis"] == 2
+    assert (result.n, result.right, result.pairs, result.pairs_right) == (14, 10, 16, 0.0)
 
 
 def test_a_pair_is_right_where_both_are():

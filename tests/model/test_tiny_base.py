@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
-
 import gazal.model
 from gazal.config.model import ModelConfig
 from gazal.config.sampling import Sampling

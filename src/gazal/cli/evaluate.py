@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from gazal.evaluate.models import Tested
 
 WORLD, WORLD_N = "world", 300
+TWINNED = ("diagnosis", "treatment", "uncertainty", "prognosis")
+"""The kinds that have counterfactual twins."""
 DTYPES = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -96,7 +98,9 @@ def _find_sources(suites: list[str], cases: Path | None, limit: int | None) -> l
     found: list[Source] = []
     for name in dict.fromkeys(suites):
         if name == WORLD:
-            found.append(WorldSource(n=limit or WORLD_N, split="test", seed=0, twins=True))
+            n = limit or WORLD_N
+            found.append(WorldSource(n=n, split="test", seed=0))
+            found.append(WorldSource(n=max(1, n // 5), split="test", seed=1, twins=True, kinds=TWINNED))
         else:
             find_suite(name)
             found.append(SuiteSource(suite=name))
@@ -108,10 +112,9 @@ def _gather(sources: list["Source"], limit: int | None, seed: int) -> list["Case
     from gazal.config.data import WorldSource
     from gazal.curate.gather import gather_cases
 
-    found: list[Case] = []
-    for source in sources:
-        found += gather_cases([source], seed, None if isinstance(source, WorldSource) else limit)
-    return found
+    world = [source for source in sources if isinstance(source, WorldSource)]
+    others = [source for source in sources if not isinstance(source, WorldSource)]
+    return [*gather_cases(world, seed), *gather_cases(others, seed, limit)]
 
 
 def _ask(

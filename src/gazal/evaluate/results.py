@@ -1,7 +1,8 @@
 """What models came to on the same cases: a result for each suite and model, and every paired difference.
 
-Accuracy counts each case once: of a counterfactual pair the first. The second asks the same question with one
-thing changed; what it adds is ``pairs_right``, for which both have to be right.
+Counterfactual pairs, two cases that differ in one thing and in their keys, are drawn near where the key flips
+and so are harder than other cases. They count for ``pairs_right``, for which both have to be right, and not
+for accuracy; a kind of which there are pairs alone has its accuracy over the first of each.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -119,6 +120,14 @@ def find_pairs(cases: Sequence[Case]) -> list[tuple[str, str]]:
     return pairs
 
 
+def find_counted(cases: Sequence[Case], pairs: Sequence[tuple[str, str]]) -> list[Case]:
+    """The cases that accuracy is over: of each kind those in no pair; if there is none, firsts of pairs."""
+    paired = {case_id for pair in pairs for case_id in pair}
+    firsts = {first for first, _ in pairs}
+    alone = {case.kind for case in cases if case.id not in paired}
+    return [c for c in cases if (c.id not in paired if c.kind in alone else c.id in firsts)]
+
+
 def weigh_replies(cases: Sequence[Case], traces: Sequence[Trace]) -> tuple[Result, Right]:
     """Judge one model's replies to one suite; also says which of the counted cases it has right.
 
@@ -135,9 +144,9 @@ def weigh_replies(cases: Sequence[Case], traces: Sequence[Trace]) -> tuple[Resul
     cases = [case for case in cases if case.id in replied]
     right = {verdict.case_id: verdict.scores["answer"].why == "right" for _, verdict in judged}
     pairs = find_pairs(cases)
-    seconds = {second for _, second in pairs}
-    tallies = tally_kinds([(case, verdict) for case, verdict in judged if case.id not in seconds])
-    counted = [case for case in cases if case.id not in seconds]
+    counted = find_counted(cases, pairs)
+    ids = {case.id for case in counted}
+    tallies = tally_kinds([(case, verdict) for case, verdict in judged if case.id in ids])
     by_kind = {
         kind: Outcome(**_take(tally), floor=tally.floor, chance=_find_chance(counted, kind))
         for kind, tally in tallies.items()
@@ -150,7 +159,7 @@ def weigh_replies(cases: Sequence[Case], traces: Sequence[Trace]) -> tuple[Resul
         pairs_right=_share(right, pairs),
         by_kind=by_kind,
     )
-    return result, {case_id: found for case_id, found in right.items() if case_id not in seconds}
+    return result, {case_id: found for case_id, found in right.items() if case_id in ids}
 
 
 def weigh_choices(cases: Sequence[Case], manners: Mapping[str, Right]) -> tuple[Result, Right] | None:
@@ -159,8 +168,7 @@ def weigh_choices(cases: Sequence[Case], manners: Mapping[str, Right]) -> tuple[
     The better of two is what a trained model has to beat: chosen after the fact, it flatters the base alone.
     """
     pairs = find_pairs(cases)
-    seconds = {second for _, second in pairs}
-    counted = [case for case in cases if case.id not in seconds]
+    counted = find_counted(cases, pairs)
     known = {m: {c.id: right[c.id] for c in counted if c.id in right} for m, right in manners.items()}
     known = {manner: right for manner, right in known.items() if right}
     if not known:

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from gazal.core.case import Case
 from gazal.core.store import write_lines
-from gazal.evaluate.results import find_pairs, split_suites
+from gazal.evaluate.results import find_counted, find_pairs, split_suites
 from gazal.report import phrases, words
 from gazal.report.curves import draw_curves
 from gazal.report.examples import PATTERNS, Example, Replies, choose_examples, show_example
@@ -125,8 +125,7 @@ def render_page(run: Run, cases: Sequence[Case], replies: Replies) -> str:
 def view_suite(run: Run, suite: str, cases: Sequence[Case], replies: Replies, checked: bool) -> SuiteView:
     """Put together what there is to say of one suite."""
     asked, models = run.results.suites[suite], run.results.evaluation[suite]
-    seconds = {second for _, second in find_pairs(cases)}
-    counted = [case for case in cases if case.id not in seconds]
+    counted = find_counted(cases, find_pairs(cases))
     guess = find_guess(counted)
     by_kind = {
         kind: find_guess([c for c in counted if c.kind == kind]) for kind in {c.kind: 0 for c in counted}

@@ -175,10 +175,11 @@ def _tell_asked(run: Run) -> str:
     sizes = run.results.suites
     parts = []
     for suite, asked in sizes.items():
-        pairs = max(result.pairs for result in run.results.evaluation[suite].values())
-        twins = f" ({pairs:,} of them with a counterfactual twin)" if pairs else ""
+        results = run.results.evaluation[suite].values()
+        pairs, n = max(result.pairs for result in results), max(result.n for result in results)
+        twins = f" and {pairs:,} counterfactual {plural(pairs, 'pair')}" if pairs else ""
         of = "the clinical world" if suite == "world" else suite
-        parts.append(f"{write_scope(asked, asked.n - pairs)} of {of}{twins}")
+        parts.append(f"{write_scope(asked, n)} of {of}{twins}")
     many = "Every model was asked the same" if len(run.models) > 1 else "It was asked"
     unseen = ""
     if "world" in sizes and is_unseen(run.recipe):
