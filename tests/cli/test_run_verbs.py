@@ -116,13 +116,15 @@ def test_a_stage_that_the_recipe_lacks(here, verb):
 
 def test_a_whole_run_says_only_its_own_progress_and_is_made_once(here):
     done = gazal("run", "whole.yaml", "--out", "out", cwd=here)
-    assert done.returncode == 0 and done.stdout == "out: done\n", done
+    assert done.returncode == 0 and done.stdout.startswith("world: 2 cases\n"), done
+    assert done.stdout.endswith("\nreport: out/report.html\n") and (here / "out" / "report.html").exists()
     said = done.stderr.splitlines()
     assert said[0] == "writing to out"
-    names = ("cases ", "sft ", "grpo ", "evaluate ")
+    names = ("cases ", "sft ", "grpo ", "evaluate ", "report ")
     assert all(line.startswith(names) for line in said[1:]) and len(said) >= 5, said
     again = gazal("run", "whole.yaml", "--out", "out", cwd=here)
-    assert (again.returncode, again.stdout, again.stderr) == (0, "out: done\n", "")
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+    assert again.stderr == "writing to out\nreport 1/1: out/report.html\n"
     plan = gazal("run", "whole.yaml", "--out", "out", "--dry-run", cwd=here)
     assert "cases done, sft done, grpo done, evaluate done" in plan.stdout
 

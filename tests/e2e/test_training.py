@@ -79,13 +79,15 @@ def test_the_whole_path_leaves_everything_behind(made):
     assert {"reward/answer", "reward/format", "reward/length", "reward/repetition"} <= rows[0].keys()
 
 
-def test_a_second_call_does_nothing(made, forker):
+def test_a_second_call_makes_nothing_but_the_same_report(made, forker):
     files = {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in (made / "whole").rglob("*") if p.is_file()}
+    written = [(made / "whole" / name).read_bytes() for name in ("report.html", "summary.json")]
     status, said = forker.run("run", made / "run.yaml", "--out", made / "whole")
     assert status == 0 and "Traceback" not in said
     after = {p: (p.stat().st_mtime_ns, p.stat().st_ino) for p in (made / "whole").rglob("*") if p.is_file()}
     changed = [p.name for p in files.keys() | after.keys() if files.get(p) != after.get(p)]
-    assert set(changed) <= {"recipe.yaml"}
+    assert set(changed) <= {"recipe.yaml", "report.html", "summary.json"}
+    assert written == [(made / "whole" / name).read_bytes() for name in ("report.html", "summary.json")]
 
 
 def test_the_same_seed_makes_the_same_base(made, forker):
@@ -236,7 +238,9 @@ def test_a_whole_run_by_two_processes_writes_everything_once(made):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("done") == 1 and done.stderr.count("writing to") == 1, done.stdout + done.stderr
+    assert done.stdout.count("report: ") == 1 and done.stderr.count("writing to") == 1, (
+        done.stdout + done.stderr
+    )
     names = {p.relative_to(made / "whole") for p in (made / "whole").rglob("*") if p.is_file()}
     assert names == {p.relative_to(made / "two") for p in (made / "two").rglob("*") if p.is_file()}
     for stage in ("sft", "grpo"):

@@ -57,11 +57,11 @@ def test_a_wrong_frequency_is_contradicted():
 
 def test_a_drug_that_nothing_forbids_is_not_ruled_out():
     case = first("treatment", lambda c: "rules it out" not in solve(c).text)
-    score = edit(case, "and no fact speaks against it", "but age rules it out")
+    score = edit(case, "no fact speaks against it", "age rules it out")
     assert score.why == "contradicted"
     case = first("treatment", lambda c: "rules it out" in solve(c).text)
     assert isinstance(case.truth, TreatmentTruth)
-    text = re.sub(r"but [^\n]* rules it out", "and no fact speaks against it", solve(case).text, count=1)
+    text = re.sub(r"; [^\n]* rules it out", "; no fact speaks against it", solve(case).text, count=1)
     score = judge_grounding(case, Trace(case_id=case.id, text=text))
     assert score.why == "contradicted" and score.steps[2].support == "contradicted"
 
@@ -77,9 +77,25 @@ def test_a_drug_ruled_out_for_another_reason_is_contradicted():
     idle = next(
         p for p in case.truth.facts.values() if text.count(p) == 1 and "eGFR" not in p and "mmol" not in p
     )
-    wrong = re.sub(r"but [^\n]* rules it out", f"but {idle} rules it out", text, count=1)
+    wrong = re.sub(r"; [^\n]* rules it out", f"; {idle} rules it out", text, count=1)
     score = judge_grounding(case, Trace(case_id=case.id, text=wrong))
     assert score.steps[2].support == "contradicted"
+
+
+def test_what_a_drug_is_not_given_in_is_held_against_the_knowledge():
+    """Listed reasons are known of the drug; the patient need not have them."""
+    case = first("treatment", lambda c: "which is not given in" in solve(c).steps[2])
+    assert isinstance(case.truth, TreatmentTruth)
+    drug = KNOWLEDGE.drugs[next(iter(case.truth.forbidden))]
+    other = next(m.label for n, m in KNOWLEDGE.modifiers.items() if n not in drug.avoid)
+    assert judge_grounding(case, solve(case)).value == 1.0
+    score = edit(case, "which is not given in ", f"which is not given in {other}, ")
+    assert score.steps[2].support == "contradicted" and f"{other.lower()}: not so" in score.steps[2].why
+
+
+def test_limits_with_decimals_among_reasons_are_read_whole():
+    case = first("treatment", lambda c: re.search(r"not given in [^;]*\d\.\d", solve(c).text))
+    assert judge_grounding(case, solve(case)).value == 1.0
 
 
 @pytest.mark.parametrize("kind", ["uncertainty", "prognosis"])

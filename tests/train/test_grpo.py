@@ -95,7 +95,7 @@ def test_every_part_of_the_reward_is_written_down_and_they_add_up(learnt):
         assert set(REWARD) <= row.keys() and "reward/grounding" in row
         parts = [value for key, value in row.items() if key.startswith("reward/") and key != "reward/total"]
         assert sum(parts) == pytest.approx(row["reward/total"])
-        assert row["loss"] is not None and row["tokens"] > 0 and row["learning_rate"] == pytest.approx(1e-2)
+        assert row["loss"] is not None and row["tokens"] > 0 and row["learning_rate"] == pytest.approx(6e-3)
 
 
 def test_rollouts_are_written_down_with_their_reasons_and_advantages(learnt):

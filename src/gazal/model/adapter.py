@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from gazal.config.adapter import AdapterConfig
 from gazal.errors import ConfigError, DataError
+from gazal.model.dense import use_dense
 
 NAME = "default"
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
@@ -54,6 +55,7 @@ def add_adapter(model: PreTrainedModel, config: AdapterConfig, seed: int) -> Pef
     for name, layer in list_adapted_layers(adapted):
         _start_layer(layer, name, seed)
     _check_masters(adapted)
+    use_dense(adapted)
     return adapted
 
 
@@ -84,6 +86,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
             "it was trained on."
         )
     _check_masters(adapted)
+    use_dense(adapted)
     return adapted
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from gazal.core.case import Case
 from gazal.core.score import Support
 from gazal.core.truth import DiagnosisTruth, RecallTruth, TreatmentTruth
-from gazal.score.facts import NUMBER, Facts
+from gazal.score.facts import NUMBER, Facts, build_label_lexicon
 from gazal.score.lexicon import find_mentions, split_words
 from gazal.world.knowledge import load_knowledge
 from gazal.world.solve import name_frequency
@@ -22,6 +22,7 @@ _FREQUENCY = re.compile(r"would be (very common|common|uncommon|rare)\b")
 _EXCLUDES = re.compile(
     r"rules? it out|ruled out|contraindicat|must not|forbid|is not safe|\bavoid", re.IGNORECASE
 )
+_AVOIDED = re.compile(r"which is not given in ((?:[^;.]|\.(?=\d))*)")
 _ALLOWS = re.compile(
     r"no fact speaks against it|nothing rules it out|best choice|can be given", re.IGNORECASE
 )
@@ -32,6 +33,9 @@ _LONGEST = 4000
 def read_claims(case: Case, facts: Facts, step: str) -> Iterator[Claim]:
     """Read every claim of one step, in no particular order."""
     step = step[:_LONGEST]
+    if isinstance(case.truth, TreatmentTruth):
+        yield from _claim_avoided(step)
+        step = _AVOIDED.sub("", step)  # What it lists is known of the drug, not seen in the patient.
     yield from _claim_phrases(facts, step)
     yield from _claim_numbers(facts, step)
     yield from _claim_options(case, step)
@@ -111,6 +115,22 @@ def _claim_exclusions(truth: TreatmentTruth, facts: Facts, step: str) -> Iterato
             yield ("supported" if holds else "contradicted"), f"{drug} excluded", why
         elif _ALLOWS.search(step):
             yield ("contradicted" if reasons else "supported"), f"{drug} allowed", why
+
+
+def _claim_avoided(step: str) -> Iterator[Claim]:
+    """``<drug>, which is not given in <reasons>``: each against what is known of the drug."""
+    knowledge = load_knowledge()
+    for found in _AVOIDED.finditer(step):
+        before = step[: found.start()].rstrip(" ,").lower()
+        named = [name for name, drug in knowledge.drugs.items() if before.endswith(drug.name.lower())]
+        if not named:
+            continue
+        drug = max(named, key=lambda name: len(knowledge.drugs[name].name))
+        for mention in find_mentions(build_label_lexicon(), found[1]):
+            if mention.name in knowledge.drugs[drug].avoid:
+                yield "supported", f"{drug} not given in {mention.name}", "as the world has it"
+            else:
+                yield "contradicted", f"{drug} not given in {mention.name}", f"{mention.text}: not so"
 
 
 def _claim_fact(case: Case, step: str) -> Iterator[Claim]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate
 
 from gazal.core.case import Case
 from gazal.core.truth import (
@@ -105,10 +106,13 @@ def _list_numbers(truth: Truth) -> tuple[list[float], tuple[float, ...]]:
                 100.0 * truth.specificity,
                 100.0 * truth.posttest,
             )
-            return [*key, 1000.0, ill, 1000.0 - ill, hit, false, hit + false], key
+            complements = (100.0 - key[1], 100.0 - key[2])
+            return [*key, *complements, 1000.0, ill, 1000.0 - ill, hit, false, hit + false], key
         case PrognosisTruth():
             # Signs are read as dashes, so numbers are held without them.
-            points = [abs(p) for p in (*truth.points.values(), truth.total)]
+            ordered = [*truth.values, *(name for name in truth.points if name not in truth.values)]
+            sums = accumulate(truth.points[name] for name in ordered)
+            points = [abs(p) for p in (*truth.points.values(), *sums, truth.total)]
             return [float(truth.age), *points], (points[-1],)
         case RecallTruth():
             return [], ()
@@ -118,6 +122,12 @@ def _list_numbers(truth: Truth) -> tuple[list[float], tuple[float, ...]]:
 def build_kind_lexicon(kind: str) -> Lexicon:
     """The phrases that a case of a kind, or of a bedside score, could claim."""
     return build_lexicon(_list_phrases(kind))
+
+
+@cache
+def build_label_lexicon() -> Lexicon:
+    """The usual names of all that can forbid a drug."""
+    return build_lexicon((m.label, name, True) for name, m in load_knowledge().modifiers.items())
 
 
 def _list_phrases(kind: str) -> Iterator[tuple[str, str, bool]]:

@@ -5,7 +5,6 @@ truth, and rests on the steps before it alone: no option is argued against befor
 letters are looked up last. Likelihoods are named in four words (`name_frequency`).
 """
 
-from collections.abc import Sequence
 from statistics import NormalDist
 
 from gazal.core.case import Case
@@ -130,13 +129,14 @@ def _solve_treatment(knowledge: Knowledge, case: Case, truth: TreatmentTruth) ->
         f"The facts to weigh: {write_list(list(truth.facts.values()))}.",
     ]
     for drug, reasons in truth.forbidden.items():
-        name = drugs[drug].name
+        labels = [knowledge.modifiers[name].label for name in drugs[drug].avoid]
+        known = f", which is not given in {write_list(labels)}" if labels else ""
+        verdict = "no fact speaks against it"
+        if reasons:
+            verdict = f"{truth.facts.get(reasons[0]) or f'age {truth.age}'} rules it out"
+        steps.append(f"Next comes {drugs[drug].name}{known}; {verdict}.")
         if not reasons:
-            steps.append(f"Next comes {name} and no fact speaks against it.")
             break
-        reason = reasons[0]
-        why = truth.facts.get(reason) or f"age {truth.age}"
-        steps.append(f"Next comes {name} but {why} rules it out.")
     steps[2] = steps[2].replace("Next comes", "First choice is", 1)
     best = drugs[truth.candidates[case.answer]].name
     return steps, f"{_capital(best)} is the best choice for {problem.name} in this patient."
@@ -146,14 +146,18 @@ def _solve_uncertainty(knowledge: Knowledge, case: Case, truth: UncertaintyTruth
     test = knowledge.tests[truth.test]
     condition, word = knowledge.conditions[test.condition].name, "positive" if truth.positive else "negative"
     ill = 1000 * truth.pretest
-    hit_ill = ill * (truth.sensitivity if truth.positive else 1 - truth.sensitivity)
-    hit_well = (1000 - ill) * (1 - truth.specificity if truth.positive else truth.specificity)
+    of_ill = truth.sensitivity if truth.positive else 1 - truth.sensitivity
+    of_well = 1 - truth.specificity if truth.positive else truth.specificity
+    hit_ill, hit_well = ill * of_ill, (1000 - ill) * of_well
     steps = [
         f"The pre-test probability is {write_share(truth.pretest)} and the result is {truth.result}: {word}.",
         f"The {test.name} has a sensitivity of {write_share(truth.sensitivity)} "
         f"with a specificity of {write_share(truth.specificity)}.",
-        f"Of 1000 such patients {ill:.0f} have {condition}; {hit_ill:.1f} of them test {word}.",
-        f"The other {1000 - ill:.0f} do not have it; {hit_well:.1f} of them test {word}.",
+        f"Of 1000 such patients {ill:.0f} have {condition}: "
+        f"{write_share(of_ill)} of {ill:.0f} is {hit_ill:.1f} who test {word}.",
+        f"The other {1000 - ill:.0f} do not have it: "
+        f"{write_share(of_well)} of {1000 - ill:.0f} is {hit_well:.1f} who test {word}.",
+        f"In all {hit_ill:.1f} + {hit_well:.1f} = {hit_ill + hit_well:.1f} test {word}.",
         f"So it is {hit_ill:.1f} of {hit_ill + hit_well:.1f}: {write_share(truth.posttest)}.",
     ]
     if truth.form == "decision":
@@ -172,26 +176,18 @@ def _solve_uncertainty(knowledge: Knowledge, case: Case, truth: UncertaintyTruth
 
 def _solve_prognosis(knowledge: Knowledge, case: Case, truth: PrognosisTruth) -> tuple[list[str], str]:
     score, patient = knowledge.scores[truth.score], Patient(truth.age, truth.sex)
-    steps = []
+    steps, total = [], 0.0
     for name in (*truth.values, *(n for n in score.items if n not in truth.values)):
         item = score.items[name]
         if isinstance(item, AgeItem | SexItem):
             shown = f"age {patient.age}" if isinstance(item, AgeItem) else f"{patient.sex} sex"
         else:
             shown = write_item(item, truth.values[name])
-        steps.append(f"For {shown}: {write_points(truth.points[name])}.")
-    terms = [
-        truth.points[name] for name in (*truth.values, *(n for n in score.items if n not in truth.values))
-    ]
-    steps.append(f"The sum is {write_sum(terms)} = {write_number(truth.total)}.")
+        total += truth.points[name]
+        so_far = f", {write_number(total)} so far" if steps else ""
+        steps.append(f"For {shown}: {write_points(truth.points[name])}{so_far}.")
     steps.append(f"A total of {write_number(truth.total)} means {truth.risk_class}.")
     return steps, f"The {score.name} is {write_number(truth.total)}: {truth.risk_class} ({score.purpose})."
-
-
-def write_sum(terms: Sequence[float]) -> str:
-    """Write ``1 + 0 - 2``."""
-    signed = "".join(f" {'-' if term < 0 else '+'} {write_number(abs(term))}" for term in terms)
-    return signed.removeprefix(" + ").removeprefix(" ")
 
 
 def _solve_recall(case: Case, truth: RecallTruth) -> tuple[list[str], str]:

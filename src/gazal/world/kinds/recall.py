@@ -176,7 +176,7 @@ def _drug_class(knowledge: Knowledge) -> Relation:
     classes = sorted({drug.drug_class for drug in drugs.values()})
     return Relation(
         ask=("To which class does {subject} belong?", "What class of treatment is {subject}?"),
-        tell="{subject} is classed as {object}",
+        tell="the class of {subject} is {object}",
         subjects={name: drug.name for name, drug in drugs.items()},
         objects={name: name for name in classes},
         right=right,
@@ -201,7 +201,7 @@ def _forbidden_by(knowledge: Knowledge) -> Relation:
             "Which of these is ruled out by this: {subject}?",
             "Which treatment must be avoided given {subject}?",
         ),
-        tell="{object} is ruled out by {subject}",
+        tell="given {subject}, {object} is ruled out",
         subjects={name: modifier.label for name, modifier in modifiers.items()},
         objects={name: drug.name for name, drug in drugs.items()},
         right=right,
@@ -236,7 +236,7 @@ def _typical_condition(knowledge: Knowledge) -> Relation:
             "In which condition is {subject} typical?",
             "Which of these conditions most often shows {subject}?",
         ),
-        tell="a typical finding of {object} is {subject}",
+        tell="the condition that typically shows {subject} is {object}",
         subjects={name: finding.present[0] for name, finding in findings.items()},
         objects={name: condition.name for name, condition in conditions.items()},
         right={
