@@ -1,4 +1,4 @@
-"""The dense forward pass of adapted layers gives PEFT's outputs and gradients, and steps aside where it must."""
+"""The dense way through adapted layers gives PEFT's outputs and gradients, and steps aside where it must."""
 
 import pytest
 import torch

@@ -1,9 +1,9 @@
 """The forward pass of an adapted layer through one dense weight, where that is the least work.
 
 PEFT adds the low-rank update to the base's output and then scales it, in several passes over activations as
-large as the batch; its norm builds the dense update besides. Where a batch has many tokens for the size of the
-layer, it is less work to build the adapted weight once, run one product with it, and share the weight's gradient
-out to A, B and magnitudes. The values are the same; the weights that train and their files are PEFT's.
+large as the batch; its norm builds the dense update besides. Where a batch has many tokens for the size of
+the layer, it is less work to build the adapted weight once, run one product with it, and share the weight's
+gradient out to A, B and magnitudes. The values are the same; what trains and its files are PEFT's.
 
 Shapes: N tokens, O outputs, I inputs of a linear layer, R rank.
 """
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 PASSES = 400
-"""The multiplications that fit into the time of PEFT's passes over one output: measured on a CPU, where layers
-of 192 to 512 inputs are then 1.1 to 1.5 times as fast, and those of 2,048 stay with PEFT."""
+"""The multiplications that fit into the time of PEFT's passes over one output: measured on a CPU, where
+layers of 192 to 512 inputs are then 1.1 to 1.5 times as fast, and those of 2,048 stay with PEFT."""
 
 
 class DenseLinear(Linear):
@@ -58,11 +58,12 @@ class DenseLinear(Linear):
 
 
 def use_dense(adapted: nn.Module) -> None:
-    """Let the layers that PEFT adapted take the dense way where it pays; changed in place, nothing is added."""
+    """Let the layers that PEFT adapted take the dense way where it pays; in place, nothing is added."""
     for module in adapted.modules():
-        if type(module) is Linear and set(module.lora_variant) == set(module.lora_magnitude_vector):
-            if not module.fan_in_fan_out and not any(module.lora_bias.values()):
-                module.__class__ = DenseLinear
+        if type(module) is not Linear or module.fan_in_fan_out or any(module.lora_bias.values()):
+            continue
+        if set(module.lora_variant) == set(module.lora_magnitude_vector):  # LoRA or DoRA, no other variant.
+            module.__class__ = DenseLinear
 
 
 class _Dense(torch.autograd.Function):
