@@ -71,11 +71,11 @@ def test_a_layer_with_a_bias_and_a_batch_of_one_dimension():
 
 
 def test_few_tokens_go_the_low_rank_way():
-    ours, _ = make_pair()
-    layer = next(layer for _, layer in list_adapted_layers(ours))
-    layer.out_features = 4096  # Only the sizes are asked for.
-    assert not layer._pays(torch.zeros(1, 1, layer.in_features))
-    assert layer._pays(torch.zeros(64, 64, layer.in_features))
+    adapted = get_peft_model(nn.Sequential(nn.Linear(512, 512)), LoraConfig(r=32, target_modules=["0"]))
+    use_dense(adapted)
+    layer = adapted.base_model.model[0]
+    assert not layer._pays(torch.zeros(1, 1, 512))
+    assert layer._pays(torch.zeros(64, 64, 512))
 
 
 @pytest.mark.parametrize("way", ["dropout", "disabled", "bfloat16", "merged"])

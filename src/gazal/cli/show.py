@@ -5,45 +5,86 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gazal.errors import DataError
+from gazal.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from gazal.core.case import Case
     from gazal.core.trace import Trace
 
 MARKS = {"supported": "+", "contradicted": "x", "unknown": "?"}
+MOST_STEPS = 12
+"""So many steps of a reply that is shown in short."""
+LONG, BRIEF = 2000, 600
+"""Characters of a reply without steps, as a rule and in short."""
 
 
 def show(
     case_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a case, or the end of one.")],
-    cases: Annotated[Path, typer.Option(help="The file that holds it.")],
-    replies: Annotated[Path | None, typer.Option(help="Replies to show beside the worked solution.")] = None,
+    cases: Annotated[Path | None, typer.Option(help="The file that holds it.")] = None,
+    replies: Annotated[
+        Path | None, typer.Option(help="With --cases: replies to show beside the worked solution.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option(help="Or the folder of a run: what each stage did with the case.")
+    ] = None,
 ) -> None:
     """Show a case: question, truth, check, solution and replies, each step marked + (supported), x or ?."""
     from gazal.core.store import read_cases, read_traces
+
+    if run is not None and cases is None:
+        if replies is not None:
+            raise ConfigError("--replies goes with --cases: a run has its own replies. Leave it out.")
+        _show_way(case_id, run)
+        return
+    if cases is None or run is not None:
+        raise ConfigError(
+            "say where the case is: --cases FILE, or --run FOLDER of a run, such as runs/demo; not both."
+        )
+    case = _find(read_cases(cases), case_id, cases)
+    _show_case(case)
+    for trace in read_traces(replies) if replies else []:
+        if trace.case_id == case.id:
+            _show_trace(case, trace)
+
+
+def _show_way(case_id: str, run: Path) -> None:
+    """Read all before the first line is shown, so that a torn file leaves nothing half told."""
+    from gazal.cli.show_run import read_gathered, read_way, tell_way
+
+    gathered = read_gathered(run)
+    known = {case.id: case for found in gathered.values() for case in found.values()}
+    case = _find(list(known.values()), case_id, run / "cases")
+    way = read_way(run, case, gathered)
+    for part in tell_way(way, _show_case(case)):
+        if isinstance(part, str):
+            typer.echo(part)
+        else:
+            _show_trace(case, part.trace, part.title, part.brief)
+
+
+def _show_case(case: "Case") -> "Trace | None":
+    """Show what a case says and, for a world case, its truth and worked solution; returns the solution."""
     from gazal.world.faults import find_faults
     from gazal.world.solve import solve
 
-    case = _find(read_cases(cases), case_id, cases)
     typer.echo(f"case {case.id}\n{_tag(case)}\n")
     for part in (case.context, case.question):
         if part:
             typer.echo(f"{part}\n")
     for letter, text in case.options.items():
         typer.echo(f"  {'*' if letter == case.answer else ' '} {letter}. {text}")
-    if case.truth is not None:
-        _show_truth(case)
-        faults = find_faults(case)
-        typer.echo(
-            "\ncheck: "
-            + ("; ".join(faults) if faults else f"read back from the text, the key is {case.answer}")
-        )
-        if faults:
-            raise typer.Exit(1)  # What rests on a wrong truth would only mislead.
-        _show_trace(case, solve(case))
-    for trace in read_traces(replies) if replies else []:
-        if trace.case_id == case.id:
-            _show_trace(case, trace)
+    if case.truth is None:
+        return None
+    _show_truth(case)
+    faults = find_faults(case)
+    typer.echo(
+        "\ncheck: " + ("; ".join(faults) if faults else f"read back from the text, the key is {case.answer}")
+    )
+    if faults:
+        raise typer.Exit(1)  # What rests on a wrong truth would only mislead.
+    solution = solve(case)
+    _show_trace(case, solution)
+    return solution
 
 
 def _find(cases: list["Case"], wanted: str, path: Path) -> "Case":
@@ -80,18 +121,24 @@ def _show_truth(case: "Case") -> None:
         typer.echo(f"  {field.name}: {value}")
 
 
-def _show_trace(case: "Case", trace: "Trace") -> None:
+def _show_trace(case: "Case", trace: "Trace", title: str = "", brief: bool = False) -> None:
+    """Show a reply step by step, each with its mark; in short, without what every judge says."""
     from gazal.score.table import JUDGES
 
     scores = {name: judge(case, trace) for name, judge in JUDGES.items()}
-    typer.echo(f"\nreply of {trace.model or 'unknown'}, sample {trace.sample}:")
-    steps = scores["grounding"].steps or [None] * len(trace.steps)
-    for number, (step, found) in enumerate(zip(trace.steps, steps, strict=True), 1):
-        mark, why = (MARKS[found.support], f"  [{found.why}]") if found else (" ", "")
-        typer.echo(f"  {mark} Step {number}: {step}{why}")
-    if not trace.steps:
-        typer.echo(f"  {trace.text[:2000]}")
+    title = title or f"reply of {trace.model or 'unknown'}, sample {trace.sample}"
+    typer.echo(f"\n{title}:")
+    steps, marked = trace.steps, scores["grounding"].steps or [None] * len(trace.steps)
+    most = MOST_STEPS if brief else len(steps)
+    for number, (step, found) in enumerate(zip(steps, marked, strict=True), 1):
+        if number <= most:
+            mark, why = (MARKS[found.support], f"  [{found.why}]") if found else (" ", "")
+            typer.echo(f"  {mark} Step {number}: {step}{why}")
+    if len(steps) > most:
+        typer.echo(f"  and {len(steps) - most} steps more")
+    if not steps:
+        typer.echo(f"  {trace.text[: BRIEF if brief else LONG]}")
     typer.echo(f"  answer {trace.answer}, confidence {trace.confidence}")
-    for name, score in scores.items():
+    for name, score in ({} if brief else scores).items():
         value = "unscored" if score.value is None else f"{score.value:+.2f}"
         typer.echo(f"  {name}: {value} ({score.why})")

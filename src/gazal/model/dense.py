@@ -52,8 +52,8 @@ class DenseLinear(Linear):
         Besides the two products with the base's weight: one as large for the weight's gradient and three
         between the factors, against three with A and three with B over all tokens and the passes.
         """
-        n, (r, i) = x.numel() // max(x.shape[-1], 1), self.lora_A[self.active_adapters[0]].weight.shape
-        o = self.out_features
+        weight_A, base = self.lora_A[self.active_adapters[0]].weight, cast(nn.Linear, self.get_base_layer())
+        n, r, i, o = x.numel() // x.shape[-1], cast(Tensor, weight_A).shape[0], *base.weight.shape[::-1]
         return n * o * i + 3 * o * r * i <= 3 * n * r * (i + o) + PASSES * n * o
 
 
@@ -95,7 +95,10 @@ class _Dense(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, *grad_outputs: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        (grad_y,) = grad_outputs
         x, whole_OI, weight_A_RI, weight_B_OR, magnitude_O, norm_O = ctx.saved_tensors
         share_O1 = None if magnitude_O is None else (magnitude_O / norm_O).unsqueeze(1)
         used_OI = whole_OI if share_O1 is None else whole_OI * share_O1
