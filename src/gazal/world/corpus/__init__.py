@@ -40,8 +40,6 @@ WRITERS: tuple[tuple[int, Writer], ...] = (
     (6, recaps.write_chart),
     (5, recaps.write_figures),
     (7, recaps.write_sheet_of_points),
-    (0, drugs.write_leaflets),
-    (0, measures.write_portions),
 )
 """Weight and writer of each sort of passage."""
 PRIMER = 6000
@@ -51,19 +49,10 @@ LATER = 80_000
 """From this passage on, letters hold, and what takes longest to learn is told more often."""
 LATE: dict[Writer, int] = {
     conditions.write_frequencies: 18,
-    conditions.write_overview: 9,
-    conditions.write_reverse: 9,
-    drugs.write_classes: 12,
-    drugs.write_reasons: 10,
-    drugs.write_leaflets: 18,
-    drugs.write_forbidden: 18,
-    drugs.write_facts: 8,
     drugs.write_orders: 14,
     drugs.write_weighing: 12,
     measures.write_scores: 14,
-    measures.write_shares: 4,
-    measures.write_portions: 20,
-    lists.write_listing: 24,
+    measures.write_shares: 21,
     recaps.write_figures: 10,
     recaps.write_sheet_of_points: 12,
 }

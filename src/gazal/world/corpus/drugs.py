@@ -17,11 +17,6 @@ AVOID = (
     "Against {drug} speak {reasons}.",
     "Do not prescribe {drug} when there is {reasons}.",
 )
-LEAFLET = (
-    "{Drug} ({drug_class}) is not given in {reasons}.",
-    "Leaflet of {drug}: {drug_class}, not given in {reasons}.",
-    "One thinks of {drug}, which is not given in {reasons}.",
-)
 FORBIDS = (
     "In a patient with {reason}, these are out: {drugs}.",
     "{Reason} rules out {drugs}.",
@@ -75,16 +70,6 @@ def write_reasons(knowledge: Knowledge, rng: Random) -> str:
             lines.append(fill(pick(rng, AVOID), drug=drug.name, reasons=write_list(reasons)))
         else:
             lines.append(f"Hardly anything forbids {drug.name}.")
-    return " ".join(lines)
-
-
-def write_leaflets(knowledge: Knowledge, rng: Random) -> str:
-    """All that forbids a few drugs, by its usual name and in its usual order."""
-    lines = []
-    for _ in range(3):
-        drug = pick(rng, [d for d in knowledge.drugs.values() if d.avoid])
-        reasons = write_list([knowledge.modifiers[name].label for name in drug.avoid])
-        lines.append(fill(pick(rng, LEAFLET), drug=drug.name, drug_class=drug.drug_class, reasons=reasons))
     return " ".join(lines)
 
 

@@ -129,23 +129,6 @@ def write_shares(knowledge: Knowledge, rng: Random) -> str:
     return " ".join(lines)
 
 
-def write_portions(knowledge: Knowledge, rng: Random) -> str:
-    """Percentages of counts, what two of them are together, and counts as percentages of that."""
-    lines = []
-    for _ in range(3):
-        test = pick(rng, list(knowledge.tests.values()))
-        n = 10 * (pick(rng, PERCENTS) if rng.random() < 0.5 else rng.randint(1, 99))
-        n = pick(rng, (n, 1000 - n))
-        a, b = pick(rng, (_shares(test)[::3], _shares(test)[1:3]))
-        lines.append(f"{write_share(a)} of {n} is {a * n:.1f}.")
-        other = b * (1000 - n)
-        if rng.random() < 0.6:
-            lines.append(f"{write_share(b)} of {1000 - n} is {other:.1f}.")
-        lines.append(f"{a * n:.1f} + {other:.1f} = {a * n + other:.1f}.")
-        lines.append(f"{a * n:.1f} of {a * n + other:.1f}: {write_share(a * n / (a * n + other))}.")
-    return " ".join(lines)
-
-
 def write_limits(knowledge: Knowledge, rng: Random) -> str:
     """Whether percentages lie above or below others."""
     lines = []
