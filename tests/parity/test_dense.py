@@ -56,17 +56,17 @@ def test_outputs_and_gradients_are_those_of_peft(dora, rank_stable, monkeypatch)
         torch.testing.assert_close(grad, wanted[name], rtol=1e-4, atol=1e-4 * wanted[name].abs().max().item())
 
 
-def test_a_layer_with_a_bias_and_a_batch_of_one_dimension():
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_layer_with_a_bias_goes_the_way_of_peft(bias):
     torch.manual_seed(0)
-    inner = nn.Sequential(nn.Linear(24, 16))
-    adapted = get_peft_model(
-        inner, LoraConfig(r=8, use_dora=True, target_modules=["0"], init_lora_weights=False)
-    )
+    inner = nn.Sequential(nn.Linear(24, 16, bias=bias))
+    settings = LoraConfig(r=8, use_dora=True, target_modules=["0"], init_lora_weights=False)
+    adapted = get_peft_model(inner, settings)
     x = torch.randn(300, 24)
     expected = adapted(x)
     use_dense(adapted)
     layer = adapted.base_model.model[0]
-    assert type(layer) is DenseLinear and layer._is_plain(x) and layer._pays(x)
+    assert type(layer) is DenseLinear and layer._is_plain(x) is not bias and layer._pays(x)
     torch.testing.assert_close(adapted(x), expected, rtol=1e-5, atol=1e-5)
 
 

@@ -50,7 +50,7 @@ def evaluate(
     likelihood: Annotated[
         bool, typer.Option("--likelihood", help="Also ask which option each model holds most likely.")
     ] = False,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="A longer reply is cut off.")] = 320,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="A longer reply is cut off.")] = 384,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
     batch_size: Annotated[int, typer.Option(min=1, help="Replies written at once.")] = 64,
     dtype: Annotated[DTYPES, typer.Option(help="auto: bfloat16 on a GPU, else float32.")] = "auto",

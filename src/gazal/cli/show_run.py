@@ -142,16 +142,16 @@ def tell_way(way: Way, solution: Trace | None) -> Iterator[str | Shown]:
 
 
 def _tell_sft(way: Way) -> Iterator[str]:
-    """Sure only where every example was learnt from: which ones were left out or not reached is not on disk."""
+    """Certain only where every example was learnt from: the run does not keep which ones were not."""
     n, n_long = way.sizes[SFT], _read_number(way.stages[SFT], "too_long")
     if not n_long and way.n_learnt >= n:
         yield f"\nSFT: learnt from its solution, one of {n:,}, {way.n_learnt / n:.1f} times on average"
         return
-    notes = [f"{n_long:,} were too long and left out"] if n_long else []
+    notes = [f"left out as too long: {n_long:,}"] if n_long else []
     if way.n_learnt < n - n_long:
-        notes.append(f"the steps reached {way.n_learnt:,}")
+        notes.append(f"reached by the steps: {way.n_learnt:,}")
     yield f"\nSFT: its solution is one of {n:,} to learn from"
-    yield f"  {'; '.join(notes)}: which ones is not kept"
+    yield f"  {'; '.join(notes)} (which ones is not kept)"
 
 
 def _tell_grpo(way: Way) -> Iterator[str | Shown]:
@@ -180,10 +180,12 @@ def _tell_step(way: Way, rollouts: Sequence[Rollout]) -> Iterator[str | Shown]:
     if not scored:
         return
     best, worst = (choose(scored, key=lambda pair: pair[0]) for choose in (max, min))
-    chosen = {"best": best, "worst": worst} if best[0] != worst[0] else {"first of equal": best}
+    chosen = {"best rollout": best, "worst rollout": worst}
+    if best[0] == worst[0]:
+        chosen = {"first of equal rollouts": best}
     for which, (total, r) in chosen.items():
         trace = Trace(case_id=way.case.id, text=r.text, sample=r.sample, stop=r.stop, n_tokens=r.n_tokens)
-        title = f"step {step}, {which} rollout: sample {r.sample}, total {_sign(total)}"
+        title = f"step {step}, {which}: sample {r.sample}, total {_sign(total)}"
         yield Shown(title=title, trace=trace, brief=True)
 
 

@@ -31,17 +31,17 @@ class DenseLinear(Linear):
         magnitudes = self.lora_magnitude_vector
         magnitude = magnitudes[name].weight if name in magnitudes else None
         factors = self.lora_A[name].weight, self.lora_B[name].weight
-        return cast(Tensor, _Dense.apply(x, base.weight, base.bias, *factors, magnitude, self.scaling[name]))
+        return cast(Tensor, _Dense.apply(x, base.weight, *factors, magnitude, self.scaling[name]))
 
     def _is_plain(self, x: Tensor) -> bool:
-        """One adapter, in use, without dropout; every dtype float32 and nothing to cast."""
+        """One adapter, in use, without dropout or bias; every dtype float32 and nothing to cast."""
         names = self.active_adapters
         if self.disable_adapters or self.merged or len(names) != 1 or names[0] not in self.lora_A:
             return False
         base, dropout = self.get_base_layer(), self.lora_dropout[names[0]]
         if type(base) is not nn.Linear or (self.training and not isinstance(dropout, nn.Identity)):
             return False
-        if base.weight.requires_grad or (base.bias is not None and base.bias.requires_grad):
+        if base.bias is not None or base.weight.requires_grad:
             return False
         float32 = x.dtype == base.weight.dtype == self.lora_A[names[0]].weight.dtype == torch.float32
         return float32 and not torch.is_autocast_enabled(x.device.type)
@@ -78,7 +78,6 @@ class _Dense(torch.autograd.Function):
         ctx: Any,
         x: Tensor,
         weight_OI: Tensor,
-        bias_O: Tensor | None,
         weight_A_RI: Tensor,
         weight_B_OR: Tensor,
         magnitude_O: Tensor | None,
@@ -91,7 +90,7 @@ class _Dense(torch.autograd.Function):
             used_OI = whole_OI * (magnitude_O / norm_O).unsqueeze(1)
         ctx.save_for_backward(x, whole_OI, weight_A_RI, weight_B_OR, magnitude_O, norm_O)
         ctx.scale = scale
-        return nn.functional.linear(x, used_OI, bias_O)
+        return nn.functional.linear(x, used_OI)
 
     @staticmethod
     @once_differentiable
@@ -111,4 +110,4 @@ class _Dense(torch.autograd.Function):
             grad_OI = grad_OI * share_O1
         grad_A = (weight_B_OR.T @ grad_OI).mul_(ctx.scale)
         grad_B = (grad_OI @ weight_A_RI.T).mul_(ctx.scale)
-        return grad_x, None, None, grad_A, grad_B, grad_m, None
+        return grad_x, None, grad_A, grad_B, grad_m, None
