@@ -30,8 +30,8 @@ class DenseLinear(Linear):
         base, name = cast(nn.Linear, self.get_base_layer()), self.active_adapters[0]
         magnitudes = self.lora_magnitude_vector
         magnitude = magnitudes[name].weight if name in magnitudes else None
-        factors = self.lora_A[name].weight, self.lora_B[name].weight
-        return cast(Tensor, _Dense.apply(x, base.weight, *factors, magnitude, self.scaling[name]))
+        factors = self.lora_A[name].weight, self.lora_B[name].weight * self.scaling[name]
+        return cast(Tensor, _Dense.apply(x, base.weight, *factors, magnitude))
 
     def _is_plain(self, x: Tensor) -> bool:
         """One adapter, in use, without dropout or bias; every dtype float32 and nothing to cast."""
@@ -67,7 +67,7 @@ def use_dense(adapted: nn.Module) -> None:
 
 
 class _Dense(torch.autograd.Function):
-    """``m / ‖V‖ ⊙ V`` with ``V = W + s B A``, times x; the norm is a constant to the gradient.
+    """``m / ‖V‖ ⊙ V`` times x, where ``V = W + B A`` (the scale is in B); no gradient goes through the norm.
 
     Source:
         DoRA: Liu et al. 2024, arXiv:2402.09353, eq. 5 and section 4.3.
@@ -81,15 +81,13 @@ class _Dense(torch.autograd.Function):
         weight_A_RI: Tensor,
         weight_B_OR: Tensor,
         magnitude_O: Tensor | None,
-        scale: float,
     ) -> Tensor:
-        whole_OI = torch.addmm(weight_OI, weight_B_OR, weight_A_RI, alpha=scale)
+        whole_OI = torch.addmm(weight_OI, weight_B_OR, weight_A_RI)
         norm_O = None if magnitude_O is None else torch.linalg.vector_norm(whole_OI, dim=1)
         used_OI = whole_OI
         if magnitude_O is not None and norm_O is not None:
             used_OI = whole_OI * (magnitude_O / norm_O).unsqueeze(1)
         ctx.save_for_backward(x, whole_OI, weight_A_RI, weight_B_OR, magnitude_O, norm_O)
-        ctx.scale = scale
         return nn.functional.linear(x, used_OI)
 
     @staticmethod
@@ -108,6 +106,4 @@ class _Dense(torch.autograd.Function):
         if share_O1 is not None:
             grad_m = (grad_OI * whole_OI).sum(1) / norm_O
             grad_OI = grad_OI * share_O1
-        grad_A = (weight_B_OR.T @ grad_OI).mul_(ctx.scale)
-        grad_B = (grad_OI @ weight_A_RI.T).mul_(ctx.scale)
-        return grad_x, None, grad_A, grad_B, grad_m, None
+        return grad_x, None, weight_B_OR.T @ grad_OI, grad_OI @ weight_A_RI.T, grad_m
