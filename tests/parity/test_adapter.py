@@ -152,7 +152,7 @@ def test_dropout_acts_in_training_only():
 @KINDS
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_folder_loads_in_stock_peft_with_equal_logits(config, dtype, tmp_path):
-    adapted = add_adapter(make_model(dtype=dtype), config, seed=1)
+    adapted = add_adapter(make_model(dtype=dtype), config, seed=1).eval()
     base = logits_of(adapted)
     stir(adapted)
     expected = logits_of(adapted)

@@ -29,6 +29,7 @@ def make_pair(**settings):
 def count_dense(model, monkeypatch):
     """Run the model once; how many of its layers went the dense way."""
     calls = []
+    model.train()
     pays = DenseLinear._pays
     monkeypatch.setattr(DenseLinear, "_pays", lambda self, x: calls.append(pays(self, x)) or calls[-1])
     model(input_ids=IDS)
@@ -65,7 +66,7 @@ def test_a_layer_with_a_bias_goes_the_way_of_peft(bias):
     x = torch.randn(300, 24)
     expected = adapted(x)
     use_dense(adapted)
-    layer = adapted.base_model.model[0]
+    layer = adapted.train().base_model.model[0]
     assert type(layer) is DenseLinear and layer._is_plain(x) is not bias and layer._pays(x)
     torch.testing.assert_close(adapted(x), expected, rtol=1e-5, atol=1e-5)
 

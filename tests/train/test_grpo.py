@@ -26,8 +26,8 @@ def learnt(tmp_path_factory):
     """DoRA in GRPO with the real judges, from a model whose answers are a coin's toss."""
     folder = tmp_path_factory.mktemp("learnt")
     config = grpo_config(
-        steps=40,
-        learning_rate=6e-3,
+        steps=48,
+        learning_rate=3e-3,
         warmup=0.0,
         schedule="constant",
         cases_per_step=4,
@@ -69,9 +69,9 @@ def hash_weights_of_base(adapted) -> str:
 def test_it_learns_by_the_real_judges(learnt):
     rewards = [step.metrics["reward/total"] for step in learnt["steps"]]
     right = [step.metrics["rollout/right"] for step in learnt["steps"]]
-    # Of five other starts tried, the one that learnt least gained 0.20 in reward and 0.21 in right answers.
-    assert mean(rewards[-5:]) > mean(rewards[:2]) + 0.1
-    assert mean(right[:2]) < 0.7 and mean(right[-5:]) > mean(right[:2]) + 0.15
+    # Of eight starts tried, the one that learnt least gained 0.23 in reward and 0.27 in right answers.
+    assert mean(rewards[-10:]) > mean(rewards[:2]) + 0.1
+    assert mean(right[:2]) < 0.7 and mean(right[-10:]) > mean(right[:2]) + 0.15
     assert min(learnt["moved"]) > 1e-4  # The magnitudes of DoRA train, too.
 
 
@@ -90,17 +90,17 @@ def test_trainer_and_engine_agree_on_policy(learnt):
 
 def test_every_part_of_the_reward_is_written_down_and_they_add_up(learnt):
     rows = [json.loads(line) for line in (learnt["folder"] / "steps.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows] == list(range(1, 41))
+    assert [row["step"] for row in rows] == list(range(1, 49))
     for row in rows:
         assert set(REWARD) <= row.keys() and "reward/grounding" in row
         parts = [value for key, value in row.items() if key.startswith("reward/") and key != "reward/total"]
         assert sum(parts) == pytest.approx(row["reward/total"])
-        assert row["loss"] is not None and row["tokens"] > 0 and row["learning_rate"] == pytest.approx(6e-3)
+        assert row["loss"] is not None and row["tokens"] > 0 and row["learning_rate"] == pytest.approx(3e-3)
 
 
 def test_rollouts_are_written_down_with_their_reasons_and_advantages(learnt):
     rows = [json.loads(line) for line in (learnt["folder"] / "rollouts.jsonl").read_text().splitlines()]
-    assert len(rows) == 40 * 32 and {row["step"] for row in rows} == set(range(1, 41))
+    assert len(rows) == 48 * 32 and {row["step"] for row in rows} == set(range(1, 49))
     first = rows[:32]
     groups = [[row["total"] for row in first[k : k + 8]] for k in range(0, 32, 8)]
     values = [value for group in compute_advantages(groups).values_PG for value in group]

@@ -3,7 +3,8 @@
 PEFT adds the low-rank update to the base's output and then scales it, in several passes over activations as
 large as the batch; its norm builds the dense update besides. Where a batch has many tokens for the size of
 the layer, it is less work to build the adapted weight once, run one product with it, and share the weight's
-gradient out to A, B and magnitudes. The values are the same; what trains and its files are PEFT's.
+gradient out to A, B and magnitudes. The values are the same; what trains and its files are PEFT's. Models
+that only answer stay with PEFT, whose logits they then give to the last bit.
 
 Shapes: N tokens, O outputs, I inputs of a linear layer, R rank.
 """
@@ -34,12 +35,14 @@ class DenseLinear(Linear):
         return cast(Tensor, _Dense.apply(x, base.weight, *factors, magnitude))
 
     def _is_plain(self, x: Tensor) -> bool:
-        """One adapter, in use, without dropout or bias; every dtype float32 and nothing to cast."""
+        """In training, with one adapter, without dropout or bias; every dtype float32 and nothing to cast."""
         names = self.active_adapters
-        if self.disable_adapters or self.merged or len(names) != 1 or names[0] not in self.lora_A:
+        if not self.training or self.disable_adapters or self.merged:
+            return False
+        if len(names) != 1 or names[0] not in self.lora_A:
             return False
         base, dropout = self.get_base_layer(), self.lora_dropout[names[0]]
-        if type(base) is not nn.Linear or (self.training and not isinstance(dropout, nn.Identity)):
+        if type(base) is not nn.Linear or not isinstance(dropout, nn.Identity):
             return False
         if base.bias is not None or base.weight.requires_grad:
             return False
@@ -84,11 +87,10 @@ class _Dense(torch.autograd.Function):
     ) -> Tensor:
         whole_OI = torch.addmm(weight_OI, weight_B_OR, weight_A_RI)
         norm_O = None if magnitude_O is None else torch.linalg.vector_norm(whole_OI, dim=1)
-        used_OI = whole_OI
+        ctx.save_for_backward(x, weight_OI, weight_A_RI, weight_B_OR, magnitude_O, norm_O)
         if magnitude_O is not None and norm_O is not None:
-            used_OI = whole_OI * (magnitude_O / norm_O).unsqueeze(1)
-        ctx.save_for_backward(x, whole_OI, weight_A_RI, weight_B_OR, magnitude_O, norm_O)
-        return nn.functional.linear(x, used_OI)
+            whole_OI = whole_OI * (magnitude_O / norm_O).unsqueeze(1)
+        return nn.functional.linear(x, whole_OI)
 
     @staticmethod
     @once_differentiable
@@ -96,7 +98,8 @@ class _Dense(torch.autograd.Function):
         ctx: Any, *grad_outputs: Tensor
     ) -> tuple[Tensor | None, ...]:
         (grad_y,) = grad_outputs
-        x, whole_OI, weight_A_RI, weight_B_OR, magnitude_O, norm_O = ctx.saved_tensors
+        x, weight_OI, weight_A_RI, weight_B_OR, magnitude_O, norm_O = ctx.saved_tensors
+        whole_OI = torch.addmm(weight_OI, weight_B_OR, weight_A_RI)  # Kept, it would take a base's memory.
         share_O1 = None if magnitude_O is None else (magnitude_O / norm_O).unsqueeze(1)
         used_OI = whole_OI if share_O1 is None else whole_OI * share_O1
         grad_x = grad_y @ used_OI if ctx.needs_input_grad[0] else None
