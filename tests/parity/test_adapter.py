@@ -150,16 +150,27 @@ def test_dropout_acts_in_training_only():
 
 
 @KINDS
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_folder_loads_in_stock_peft_with_equal_logits(config, dtype, tmp_path):
-    adapted = add_adapter(make_model(dtype=dtype), config, seed=1).eval()
+def test_the_folder_loads_in_stock_peft_with_equal_logits(config, tmp_path):
+    adapted = add_adapter(make_model(), config, seed=1)
     base = logits_of(adapted)
     stir(adapted)
     expected = logits_of(adapted)
     assert not torch.allclose(expected, base, atol=0.1)
     save_adapter(adapted, tmp_path)
-    stock = PeftModel.from_pretrained(make_model(dtype=dtype), str(tmp_path))
-    assert torch.equal(logits_of(stock), expected)
+    stock = PeftModel.from_pretrained(make_model(), str(tmp_path))
+    assert (logits_of(stock) - expected).norm() < 1e-5 * expected.norm()
+
+
+@KINDS
+def test_in_bfloat16_logits_are_as_near_to_the_truth_as_those_of_stock_peft(config, tmp_path):
+    """The truth is the same weights in float32; both ways round, each at other places."""
+    adapted = add_adapter(make_model(dtype=torch.bfloat16), config, seed=1)
+    stir(adapted)
+    save_adapter(adapted, tmp_path)
+    stock = PeftModel.from_pretrained(make_model(dtype=torch.bfloat16), str(tmp_path))
+    truth = logits_of(PeftModel.from_pretrained(make_model(dtype=torch.bfloat16).float(), str(tmp_path)))
+    errors = [(logits_of(model) - truth).norm() / truth.norm() for model in (adapted, stock)]
+    assert 0 < errors[0] < 1.2 * errors[1] < 0.05
 
 
 @KINDS

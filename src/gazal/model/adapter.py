@@ -16,7 +16,8 @@ from transformers import PreTrainedModel
 
 from gazal.config.adapter import AdapterConfig
 from gazal.errors import ConfigError, DataError
-from gazal.model.dense import use_dense
+from gazal.model.linear import use_fast
+from gazal.model.norms import square_rows
 
 NAME = "default"
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
@@ -55,7 +56,7 @@ def add_adapter(model: PreTrainedModel, config: AdapterConfig, seed: int) -> Pef
     for name, layer in list_adapted_layers(adapted):
         _start_layer(layer, name, seed)
     _check_masters(adapted)
-    use_dense(adapted)
+    use_fast(adapted)
     return adapted
 
 
@@ -86,7 +87,7 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> PeftModel:
             "it was trained on."
         )
     _check_masters(adapted)
-    use_dense(adapted)
+    use_fast(adapted)
     return adapted
 
 
@@ -135,7 +136,7 @@ def _start_layer(layer: LoraLayer, name: str, seed: int) -> None:
     magnitude = find_magnitude(layer)
     if magnitude is not None:
         # PEFT takes the norm in the base's dtype; in bfloat16 the start would be off by up to 0.4 %.
-        magnitude.copy_(torch.linalg.norm(_base_weight(layer).float(), dim=1))
+        magnitude.copy_(square_rows(_base_weight(layer)).sqrt_())
 
 
 def find_magnitude(layer: LoraLayer) -> Tensor | None:

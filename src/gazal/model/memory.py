@@ -163,8 +163,10 @@ def weigh_layer(build: Build, work: Pass) -> int:
     - query, attention's result: 2 s Q; key and value: 2 s K, or 2 s Q where a mask has them repeated
     - gate, its activation, up: 3 s M
     - where all weights train, what linear layers and norms read: s (4 D + M), and s (Q + K) for head norms
-    - else what each adapter reads in float32 (in float32 models shared by those that read the same), its
-      4 rank numbers, and for DoRA both halves of its result: (s + 4) x outputs
+    - else what adapters read, s x inputs for each tensor that some of them read; s x rank for each layer, in
+      float32 only where tokens are fewer than inputs; for DoRA s x outputs where nobody else keeps those
+    - with dropout, and for LoRA in 16 bits, PEFT's way instead: 4 (inputs + rank) for each layer, and for
+      DoRA (s + 4) x outputs
     - the mask of packed rows: s x length; with eager attention instead its weights: heads x length x 4, or 6
       in 16 bits
     """
@@ -174,11 +176,12 @@ def weigh_layer(build: Build, work: Pass) -> int:
     masked = work.packed and build.model.attention != "flash_attention_2"
     normed = queries + keys if shape.head_norms else 0
     kept = 8 * shape.width + 4 * normed + 2 * s * queries + 3 * s * shape.mlp
-    kept += 2 * s * (queries if masked or eager else keys) + (s * work.length if masked and not eager else 0)
+    kept += 2 * s * (queries if _repeats_keys(build, work) else keys)
+    kept += s * work.length if masked and not eager else 0
     kept += shape.heads * work.length * (4 if s == 4 else 6) if eager else 0
     if build.adapter is None:
         return kept + s * (4 * shape.width + shape.mlp + normed)
-    return kept + _weigh_adapted(build, build.adapter)
+    return kept + _weigh_adapted(build, work, build.adapter)
 
 
 def weigh_logits(build: Build, tokens: int) -> int:
@@ -199,8 +202,8 @@ def _weigh_learning(build: Build, work: Pass) -> dict[str, int]:
         "activations": weigh_activations(build, work),
         "logits": weigh_logits(build, work.rows * (work.scored or work.length)),
     }
-    dora = build.adapter is not None and build.adapter.dora
-    return {**parts, "work": _weigh_product(build)} if dora else parts
+    adapter = build.adapter
+    return {**parts, "work": _weigh_norms(build, adapter)} if adapter and adapter.dora else parts
 
 
 def _weigh_writing(build: Build, sampling: Sampling, rows: int, prompts: int) -> dict[str, int]:
@@ -218,15 +221,32 @@ def _weigh_product(build: Build) -> int:
     return 16 * max(n_in * n_out for n_in, n_out in list_linears(build.shape).values())
 
 
-def _weigh_adapted(build: Build, adapter: AdapterConfig) -> int:
+def _weigh_norms(build: Build, adapter: AdapterConfig) -> int:
+    """For the norms of the largest layer: 12 x outputs x rank, and 1,024 rows of its weight in float32."""
+    linears = list_linears(build.shape).values()
+    return max(4 * (3 * n_out * adapter.rank + 1024 * n_in) for n_in, n_out in linears)
+
+
+def _weigh_adapted(build: Build, work: Pass, adapter: AdapterConfig) -> int:
     linears, s = list_linears(build.shape), build.size
     if adapter.targets != "all-linear":
         leaves = {target.rpartition(".")[2] for target in adapter.targets}
         linears = {leaf: sizes for leaf, sizes in linears.items() if leaf in leaves}
-    if s == 4:
-        read = {_STREAMS[leaf]: n_in for leaf, (n_in, _) in linears.items() if leaf in _STREAMS}
-        kept = 4 * sum(read.values())
-    else:
-        kept = 4 * sum(n_in for n_in, _ in linears.values())
-    kept += 4 * adapter.rank * len(linears)
-    return kept + (sum((s + 4) * n_out for _, n_out in linears.values()) if adapter.dora else 0)
+    if adapter.dropout or not (adapter.dora or s == 4):  # As PEFT computes it.
+        kept = sum(4 * (n_in + adapter.rank) for n_in, _ in linears.values())
+        return kept + (sum((s + 4) * n_out for _, n_out in linears.values()) if adapter.dora else 0)
+    read = {_STREAMS[leaf]: n_in for leaf, (n_in, _) in linears.items() if leaf in _STREAMS}
+    low_rank = [leaf for leaf, (n_in, _) in linears.items() if s != 4 or work.tokens < n_in]
+    kept = s * (sum(read.values()) + adapter.rank * len(low_rank))
+    alone = {"o_proj", "down_proj"} if adapter.dora else set[str]()
+    if adapter.dora and (s != 4 or not build.shape.head_norms):
+        alone |= {"q_proj", "k_proj"}
+    if adapter.dora and _repeats_keys(build, work):
+        alone |= {"v_proj"}
+    return kept + sum(s * n_out for leaf, (_, n_out) in linears.items() if leaf in alone)
+
+
+def _repeats_keys(build: Build, work: Pass) -> bool:
+    """Whether attention makes its own keys and values, repeated for the heads that share them."""
+    masked = work.packed and build.model.attention != "flash_attention_2"
+    return masked or build.model.attention == "eager"

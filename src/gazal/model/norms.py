@@ -1,0 +1,107 @@
+"""Norms of the rows of an adapted weight, from products with the small side of the adapter alone.
+
+For ``V = W + s B A``::
+
+    ‖V‖² = ‖W‖² + rowsum(B ∘ (2 s W Aᵀ + s² B A Aᵀ))
+
+so neither ``B A`` nor a copy of W is ever built. What W adds is kept as long as W stays; the norms as long as
+A and B do, as between the micro-batches of a step.
+
+Shapes: O outputs, I inputs of a linear layer, R rank.
+"""
+
+from typing import Any, cast
+
+import torch
+from peft.tuners.lora.layer import LoraLayer
+from peft.utils.integrations import dequantize_module_weight
+from torch import Tensor, nn
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+BLOCK = 64
+"""Columns of A Aᵀ at a time: it is symmetric, so what lies below the diagonal blocks is not computed."""
+
+ROWS = 1024
+"""Rows of a base's weight whose squares are added up together."""
+
+_steps = 0
+"""Of all optimisers in this process: some write to parameters in ways that torch counts as no change."""
+
+
+class KeptNorms:
+    """The norms of one layer, until its weights change."""
+
+    def __init__(self) -> None:
+        self._key: tuple[Any, ...] = ()
+        self._norm_O = torch.empty(0)
+        self._base_key: tuple[Any, ...] = ()
+        self._square_O = torch.empty(0)
+
+    def look(self, key: tuple[Any, ...]) -> Tensor | None:
+        """The norms that were kept under this key, [O] in float32; None if the weights have changed since."""
+        return self._norm_O if key == self._key else None
+
+    def keep(self, key: tuple[Any, ...], norm_O: Tensor) -> None:
+        """Keep norms that the caller has worked out."""
+        self._key, self._norm_O = key, norm_O
+
+    @torch.no_grad()
+    def find(self, layer: LoraLayer, name: str, dtype: torch.dtype) -> Tensor:
+        """The norms, [O] in float32, of the base's weight with A and B as they are in ``dtype``."""
+        key = key_of(layer, name, dtype)
+        norm_O = self.look(key)
+        if norm_O is None:
+            base = cast(nn.Linear, layer.get_base_layer())
+            base_key = _key_of(base.weight)
+            if base_key != self._base_key:
+                self._square_O, self._base_key = square_rows(dequantize_module_weight(base)), base_key
+            weight_A, weight_B = (cast(Tensor, f[name].weight) for f in (layer.lora_A, layer.lora_B))
+            added_O = square_added(base, weight_A.to(dtype), weight_B.to(dtype), layer.scaling[name])
+            norm_O = (self._square_O + added_O).clamp_(min=0).sqrt_()
+            self.keep(key, norm_O)
+        return norm_O
+
+
+def key_of(layer: LoraLayer, name: str, dtype: torch.dtype) -> tuple[Any, ...]:
+    """Another one whenever the norms may have changed."""
+    tensors = (layer.get_base_layer().weight, layer.lora_A[name].weight, layer.lora_B[name].weight)
+    return _steps, layer.scaling[name], dtype, *(_key_of(cast(Tensor, tensor)) for tensor in tensors)
+
+
+def square_rows(weight_OI: Tensor) -> Tensor:
+    """Sum of squares of each row, [O] in float32, some rows at a time."""
+    parts = (rows.float() for rows in weight_OI.detach().split(ROWS))
+    return torch.cat([torch.linalg.vecdot(part, part, dim=1) for part in parts])
+
+
+def square_added(base: nn.Linear, weight_A_RI: Tensor, weight_B_OR: Tensor, scale: float) -> Tensor:
+    """What ``s B A`` adds to the sum of squares of each row of the base's weight, [O] in float32."""
+    cross_OR = _multiply(base, weight_A_RI)
+    cross_OR *= 2 * scale
+    for start in range(0, weight_A_RI.shape[0], BLOCK):
+        columns = slice(start, start + BLOCK)
+        gram = weight_A_RI[: start + BLOCK] @ weight_A_RI[columns].T
+        gram *= scale * scale
+        gram[:start] *= 2  # It stands for the block across the diagonal, too.
+        cross_OR[:, columns].addmm_(weight_B_OR[:, : start + BLOCK], gram)
+    return torch.linalg.vecdot(cross_OR.float(), weight_B_OR.float(), dim=1)
+
+
+def _multiply(base: nn.Linear, weight_A_RI: Tensor) -> Tensor:
+    """``W Aᵀ``, [O, R]; a quantised layer multiplies in its own way, without its dense weight."""
+    if type(base) is nn.Linear:
+        return base.weight.to(weight_A_RI.dtype) @ weight_A_RI.T
+    out_RO = base(weight_A_RI)
+    return (out_RO if base.bias is None else out_RO - base.bias).T.contiguous()
+
+
+def _key_of(tensor: Tensor) -> tuple[Any, ...]:
+    return tensor.data_ptr(), tensor._version, tensor.device
+
+
+def _count_step(*_: Any) -> None:
+    global _steps
+    _steps += 1
+
+
+register_optimizer_step_post_hook(_count_step)
