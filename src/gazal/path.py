@@ -76,14 +76,15 @@ def _go(recipe: Recipe, out: Path, names: Sequence[str], kept: bool) -> Iterator
 
 
 def write_report(out: Path) -> Progress:
-    """Write ``report.html`` and ``summary.json`` of a run that was evaluated.
+    """Write ``report.html`` and ``summary.json`` of a run that was evaluated; of an evaluation only the page.
 
     Raises:
         DataError: It was not, or a file is torn.
     """
-    from gazal.report import html, summary
+    from gazal.report import html, numbers, summary
 
-    summary.write_summary(out)
+    if not numbers.is_evaluation(out):
+        summary.write_summary(out)
     return Progress(stage="report", done=1, of=1, note=str(html.write_report(out)))
 
 

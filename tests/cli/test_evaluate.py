@@ -54,6 +54,14 @@ def test_two_models_are_asked_the_same_cases_and_compared(models, tmp_path):
     assert json.loads(again.stdout)["evaluation"]["world"] == found
     assert (folder / "one.jsonl").stat().st_mtime_ns == before
     assert len(list((tmp_path / "runs" / "evaluate").iterdir())) == 1
+    page = (folder / "report.html").read_bytes()
+    assert b"<h1>one, other on world</h1>" in page and b"report of an evaluation" in page
+    assert f"report: {folder.relative_to(tmp_path)}/report.html" in done.stdout
+    written = gazal("report", folder, cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    # Where the folder is named stands in the page.
+    assert (folder / "report.html").read_bytes().replace(f"{tmp_path}/".encode(), b"") == page
+    assert not (folder / "summary.json").exists()
 
 
 def test_recorded_replies_are_graded_without_a_model(tmp_path):

@@ -69,12 +69,16 @@ def evaluate(
         _grade(replies, sources, limit, as_json)
         return
     from gazal.evaluate.models import ask_by_likelihood, find_tested
+    from gazal.report.html import REPORT, write_report
 
     tested = find_tested(models or [], _hold(dtype))
     tested = ask_by_likelihood(tested) if likelihood else tested
     sampling = Sampling(temperature=temperature, max_new_tokens=max_new_tokens, batch_size=batch_size)
     folder = out or _name_folder(tested, suite or [str(cases)], limit, sampling, seed)
-    _show(_ask(tested, sources, limit, sampling, seed, folder), as_json, folder)
+    whole = _ask(tested, sources, limit, sampling, seed, folder)
+    if not (folder / REPORT).is_file():
+        write_report(folder)
+    _show(whole, as_json, folder)
 
 
 def _hold(dtype: DTYPES) -> Any:
@@ -168,12 +172,14 @@ def _hash(parts: Any) -> str:
 
 def _show(whole: dict[str, Any], as_json: bool, folder: Path) -> None:
     from gazal.cli.results_table import show_results
+    from gazal.report.html import REPORT
 
     if as_json:
         typer.echo(json.dumps(whole, indent=2))
         return
     show_results(whole)
     typer.echo(f"{folder}: cases, replies and results.json")
+    typer.echo(f"report: {folder / REPORT}")
 
 
 def _grade(files: list[Path], sources: list["Source"], limit: int | None, as_json: bool) -> None:

@@ -7,9 +7,14 @@ import typer
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="The folder of a run that was evaluated, such as runs/demo.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="The folder of a run that was evaluated, such as runs/demo, or of an evaluation."
+        ),
+    ],
 ) -> None:
-    """Write report.html and summary.json of a run again; `gazal run` writes them at its end."""
+    """Write the report again, and a run's summary.json; `gazal run` and `gazal evaluate` write them."""
     from gazal.path import write_report
 
     typer.echo(f"report: {write_report(run).note}")

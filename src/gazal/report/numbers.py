@@ -1,6 +1,6 @@
 """What a run left on disk, read for its report: recipe, manifests, results, steps, cases and replies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,8 @@ FOLDERS = ("base", "cases", "sft", "grpo", "evaluate")
 """Folders of a run that stages leave, in their order."""
 REPLYING = ("base", "sft", "grpo")
 """Models that wrote replies, in the order in which one is made from the other."""
+LIKELIHOOD = "_likelihood"
+"""Ends the name of a model that was asked which option it holds most likely; it writes nothing."""
 EVALUATE, RESULTS, STEPS = "evaluate", "results.json", "steps.jsonl"
 Steps = tuple[Mapping[str, float | None], ...]
 """``group/name`` to number for each optimizer step; None where there was nothing to measure."""
@@ -81,10 +83,13 @@ class Results:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run, as far as it has gone."""
+    """A run, as far as it has gone, or an evaluation on its own."""
 
     folder: Path
-    recipe: Recipe
+    name: str
+    seed: int
+    recipe: Recipe | None
+    """None for an evaluation on its own."""
     recipe_text: str
     """As it stands in the folder."""
     stages: Mapping[str, Stage]
@@ -98,8 +103,13 @@ class Run:
     @property
     def models(self) -> tuple[str, ...]:
         """The models that wrote replies, in their order."""
-        asked = {name for models in self.results.evaluation.values() for name in models}
-        return tuple(name for name in REPLYING if name in asked)
+        return list_replying({name: None for models in self.results.evaluation.values() for name in models})
+
+
+def list_replying(models: Iterable[str]) -> tuple[str, ...]:
+    """Those of some models that wrote replies: base, SFT and GRPO model first, in this order."""
+    wrote = [name for name in models if not name.endswith(LIKELIHOOD)]
+    return (*(n for n in REPLYING if n in wrote), *(n for n in wrote if n not in REPLYING))
 
 
 def read_run(folder: Path) -> Run:
@@ -110,11 +120,15 @@ def read_run(folder: Path) -> Run:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder. Name the folder of a run, such as runs/demo.")
+    if is_evaluation(folder):
+        return _read_evaluation(folder)
     recipe = folder / "recipe.yaml"
-    stages = read_stages(folder)
+    stages, loaded = read_stages(folder), load_recipe(recipe)
     return Run(
         folder=folder,
-        recipe=load_recipe(recipe),
+        name=loaded.name,
+        seed=loaded.seed,
+        recipe=loaded,
         recipe_text=recipe.read_text("utf-8-sig"),
         stages=stages,
         files={name: _list_files(folder / name) for name in stages},
@@ -122,6 +136,28 @@ def read_run(folder: Path) -> Run:
         steps={
             name: _read_steps(folder / name / STEPS) for name in ("base", "sft", "grpo") if name in stages
         },
+    )
+
+
+def is_evaluation(folder: Path) -> bool:
+    """Whether a folder was written by ``gazal evaluate``: an evaluation on its own, of whatever models."""
+    return (folder / RESULTS).is_file()
+
+
+def _read_evaluation(folder: Path) -> Run:
+    stage = _read(folder / MANIFEST, Stage, f"Delete {folder}")
+    results = _read(folder / RESULTS, Results, f"Delete {folder}")
+    models = list_replying({name: None for found in results.evaluation.values() for name in found})
+    return Run(
+        folder=folder,
+        name=f"{', '.join(models)} on {', '.join(results.suites)}",
+        seed=stage.seed,
+        recipe=None,
+        recipe_text="",
+        stages={EVALUATE: stage},
+        files={EVALUATE: tuple(name for name in _list_files(folder) if not name.endswith(".html"))},
+        results=results,
+        steps={},
     )
 
 
@@ -160,12 +196,12 @@ def read_asked(folder: Path) -> list[Case]:
 
 def find_cases(folder: Path) -> Path:
     """Where the cases of the evaluation stand."""
-    return folder / "cases" / EVALUATE / CASES
+    return folder / CASES if is_evaluation(folder) else folder / "cases" / EVALUATE / CASES
 
 
 def find_replies(folder: Path, model: str) -> Path:
     """Where the replies of a model stand."""
-    return folder / EVALUATE / f"{model}.jsonl"
+    return (folder if is_evaluation(folder) else folder / EVALUATE) / f"{model}.jsonl"
 
 
 def read_replies(folder: Path, model: str) -> dict[str, Trace]:

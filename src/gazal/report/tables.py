@@ -54,7 +54,7 @@ def tabulate_models(asked: Asked, models: Mapping[str, Result], title: str) -> T
 def _list_measures(asked: Asked, results: Sequence[Result]) -> Iterator[tuple[Cell, ...]]:
     parts = [_note(find_part(asked, result.n)) for result in results]
     both = list(zip(results, parts, strict=True))
-    yield _name("Right"), *(Cell(text=f"{r.right:,} of {r.n:,}", notes=part) for r, part in both)
+    yield _name("Right"), *(Cell(text=f"{r.right:,}", notes=part or (f"of {r.n:,}",)) for r, part in both)
     yield (
         _name("Accuracy", "with 95 % interval"),
         *(Cell(text=write_percent(r.accuracy), notes=(write_interval(r.ci95), *part)) for r, part in both),

@@ -12,7 +12,7 @@ from gazal.config.recipe import Recipe
 from gazal.evaluate.compare import Paired
 from gazal.evaluate.results import Result
 from gazal.report.guess import Guess
-from gazal.report.numbers import REPLYING, Asked, Run
+from gazal.report.numbers import EVALUATE, Asked, Run, list_replying
 from gazal.report.phrases import (
     GAP,
     capitalize,
@@ -39,6 +39,10 @@ MANNERS = {"alone": "the options not shown", "listed": "the options shown"}
 def tell_setting(run: Run) -> Iterator[str]:
     """What was done, sentence by sentence."""
     recipe, stages = run.recipe, run.stages
+    if recipe is None:
+        yield _tell_asked(run)
+        yield f"That took {write_duration(stages[EVALUATE].seconds)}."
+        return
     base = recipe.model.path
     trained = [name for name in ("sft", "grpo") if name in stages]
     if not trained:
@@ -76,7 +80,7 @@ def tell_suite(
         paired: (model a, model b) to their difference, of this suite.
         guess: How well guessing does; None where that is not known.
     """
-    replying = [name for name in REPLYING if name in models]
+    replying = list_replying(models)
     if "base" in models:
         yield _tell_base(asked, models)
     for before, after in pairwise(replying):
@@ -123,7 +127,7 @@ def tell_guess(models: Mapping[str, Result], guess: Guess) -> str:
 
 def tell_steps(asked: Asked, models: Mapping[str, Result]) -> Iterator[str]:
     """What the reasoning steps and the counterfactual pairs show; nothing where neither can be judged."""
-    replying = {name: models[name] for name in REPLYING if name in models}
+    replying = {name: models[name] for name in list_replying(models)}
     part = find_part(asked, max((result.n for result in replying.values()), default=0))
     over = f" ({part})" if part else ""
     if any(result.steps_supported is not None for result in replying.values()):
@@ -182,12 +186,13 @@ def _tell_asked(run: Run) -> str:
         parts.append(f"{write_scope(asked, n)} of {of}{twins}")
     many = "Every model was asked the same" if len(run.models) > 1 else "It was asked"
     unseen = ""
-    if "world" in sizes and is_unseen(run.recipe):
+    if "world" in sizes and run.recipe and is_unseen(run.recipe):
         unseen = " No case of the clinical world that was asked was trained on."
     public = ""
     if any(asked.of is not None for asked in sizes.values()):
         public = " Whether the base model met the public questions before is not known."
-    return f"{many} {join(parts)}.{unseen}{public}"
+    asked = f"{many} {join(parts)}".replace("the same all ", "all ")
+    return f"{asked}.{unseen}{public}"
 
 
 def is_unseen(recipe: Recipe) -> bool:
