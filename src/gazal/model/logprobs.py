@@ -77,13 +77,25 @@ def token_logprobs(
         ValueError: The first token of an example is chosen: nothing stands before it.
     """
     plain = find_plain_model(model)
-    _need_plain_head(plain)
     chosen_BL = rows.chosen_BL.bool()
     _refuse_first_tokens(rows, chosen_BL)
     hidden_BLD = _run_backbone(plain, rows)
     # The state at a token predicts the next one.
     hidden_ND = hidden_BLD[:, :-1][chosen_BL[:, 1:]]
     targets_N = rows.input_ids_BL[:, 1:][chosen_BL[:, 1:]]
+    return score_hidden(plain, hidden_ND, targets_N, chunk=chunk, with_entropy=with_entropy)
+
+
+def score_hidden(
+    plain: PreTrainedModel,
+    hidden_ND: Tensor,
+    targets_N: Tensor,
+    *,
+    chunk: int | None = None,
+    with_entropy: bool = False,
+) -> TokenLogprobs:
+    """Log-probabilities of tokens from the states that predict them; the rest is as in `token_logprobs`."""
+    _need_plain_head(plain)
     head = cast(nn.Module, plain.get_output_embeddings())
     size = chunk or max(1, _CHUNK_ELEMENTS // plain.config.get_text_config().vocab_size)
     pieces = list(zip(hidden_ND.split(size), targets_N.split(size), strict=True))

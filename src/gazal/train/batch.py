@@ -88,6 +88,19 @@ def collate(rows: Sequence[Sequence[Tokens]], pad: int) -> TokenRows:
     )
 
 
+def split_groups(numbered: Iterable[tuple[int, Tokens]], size: int) -> list[list[int]]:
+    """Numbers of examples, at most ``size`` at a time, those with the same prompt next to each other.
+
+    The longest come first: what does not fit into memory fails at once.
+    """
+    groups: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+    for number, tokens in numbered:
+        groups.setdefault(tokens.prompt, []).append((tokens.n, number))
+    ordered = sorted(groups.values(), key=lambda group: -max(n for n, _ in group))
+    numbers = [number for group in ordered for _, number in sorted(group, key=lambda entry: -entry[0])]
+    return [numbers[at : at + size] for at in range(0, len(numbers), size)]
+
+
 def count_learnt(rows: Iterable[Sequence[Tokens]]) -> int:
     """Tokens of rows that `collate` chooses."""
     return sum(len(e.completion) - (not e.prompt and bool(e.completion)) for row in rows for e in row)

@@ -16,11 +16,12 @@ from gazal.core.chat import write_prompt
 from gazal.engine.base import Request, Rollout
 from gazal.engine.local import LocalEngine
 from gazal.errors import DataError, TrainingError
-from gazal.model.logprobs import TokenRows, token_logprobs
+from gazal.model.continued import arrange, can_share, continued_logprobs
+from gazal.model.logprobs import token_logprobs
 from gazal.model.merge import merge_copy
 from gazal.score.compose import compose
 from gazal.train.advantage import compute_advantages
-from gazal.train.batch import collate, count_learnt, move_rows
+from gazal.train.batch import collate, count_learnt, move_rows, split_groups
 from gazal.train.checkpoint import Kept
 from gazal.train.loop import Batch, Metrics, Micro
 from gazal.train.loss import LossInputs, grpo_loss
@@ -85,21 +86,18 @@ class GRPO:
         # A rollout without an advantage adds nothing to the gradient; it counts in n_tokens all the same.
         useful = [k for k in chosen if self._learnable[k].tokens.completion and self._matters(k)]
         self._n_useful = max(1, sum(len(self._learnable[k].tokens.completion) for k in useful))
-        useful.sort(key=lambda k: -self._learnable[k].tokens.n)
-        size = self._config.micro_rollouts
-        parts = [useful[k : k + size] for k in range(0, len(useful), size)]
+        parts = split_groups([(k, self._learnable[k].tokens) for k in useful], self._config.micro_rollouts)
         micros = [Micro(rows=[[self._learnable[k].tokens] for k in ks], numbers=ks) for ks in parts]
         return Batch(micros=micros, n_tokens=max(n_tokens, 1), metrics=metrics, records=records)
 
     def find_loss(self, micro: Micro, n_tokens: float, device: torch.device) -> tuple[Tensor, Metrics]:
         """Clipped policy gradient over the tokens of some rollouts."""
         items = [self._learnable[k] for k in micro.numbers]
-        rows = move_rows(collate(micro.rows, self._pad), device)
-        logp_N = token_logprobs(self.model, rows).logprobs_N
+        logp_N = self._find_logprobs(items, device)
         sampled_N = torch.tensor([p for item in items for p in item.sampled], device=device)
         olds = [item.old for item in items]
         old_N = torch.tensor([p for old in olds for p in old or ()], device=device)
-        reference_N = self._find_reference(rows) if self._config.kl else None
+        reference_N = self._find_reference(items, device) if self._config.kl else None
         # Every token is a row of one: its advantage is its rollout's.
         inputs = LossInputs(
             logp_BT=logp_N.unsqueeze(1),
@@ -185,18 +183,24 @@ class GRPO:
         """Log-probabilities in the trainer, of all rollouts, a micro-batch at a time."""
         self.model.eval()
         found: list[list[float]] = [[] for _ in self._learnable]
-        size = self._config.micro_rollouts
-        written = [k for k, item in enumerate(self._learnable) if item.tokens.completion]
-        for at in range(0, len(written), size):
-            items = [self._learnable[k] for k in written[at : at + size]]
-            rows = move_rows(collate([[item.tokens] for item in items], self._pad), device)
-            logp_N = token_logprobs(self.model, rows).logprobs_N
+        written = [(k, item.tokens) for k, item in enumerate(self._learnable) if item.tokens.completion]
+        for numbers in split_groups(written, self._config.micro_rollouts):
+            items = [self._learnable[k] for k in numbers]
+            logp_N = self._find_logprobs(items, device)
             lengths = [len(item.tokens.completion) for item in items]
-            for k, part in zip(written[at : at + size], logp_N.split(lengths), strict=True):
+            for k, part in zip(numbers, logp_N.split(lengths), strict=True):
                 found[k] = part.tolist()
         return found
 
     @torch.no_grad()
-    def _find_reference(self, rows: TokenRows) -> Tensor:
+    def _find_reference(self, items: Sequence[Learnable], device: torch.device) -> Tensor:
         with self.model.disable_adapter():
-            return token_logprobs(self.model, rows).logprobs_N
+            return self._find_logprobs(items, device)
+
+    def _find_logprobs(self, items: Sequence[Learnable], device: torch.device) -> Tensor:
+        """Of the completions' tokens, one after the other; each prompt is read once if it can be."""
+        if can_share(self.model):
+            pairs = [(item.tokens.prompt, item.tokens.completion) for item in items]
+            return continued_logprobs(self.model, arrange(pairs, self._pad).to(device)).logprobs_N
+        rows = move_rows(collate([[item.tokens] for item in items], self._pad), device)
+        return token_logprobs(self.model, rows).logprobs_N
