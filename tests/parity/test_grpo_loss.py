@@ -1,6 +1,7 @@
 """Loss and advantages against TRL's own trainer, on one ragged batch that clips on both sides."""
 
 import copy
+import sys
 
 import pytest
 import torch
@@ -52,6 +53,13 @@ def make_trainer(model, folder, rewards=(), **settings):
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=words, eos_token=f"w{EOS}", pad_token=f"w{PAD}", unk_token="w2", padding_side="left"
     )
+    known = {
+        "max_completion_length": 4,
+        "loss_type": "dapo",
+        "epsilon": CLIP_LOW,
+        "epsilon_high": CLIP_HIGH,
+        "use_bias_correction_kl": False,
+    }
     args = trl.GRPOConfig(
         output_dir=str(folder),
         report_to=[],
@@ -60,12 +68,7 @@ def make_trainer(model, folder, rewards=(), **settings):
         gradient_checkpointing=False,
         per_device_train_batch_size=GROUP,
         num_generations=GROUP,
-        max_completion_length=4,
-        loss_type="dapo",
-        epsilon=CLIP_LOW,
-        epsilon_high=CLIP_HIGH,
-        use_bias_correction_kl=False,
-        **settings,
+        **known | settings,
     )
     trainer = trl.GRPOTrainer(
         model=model,
@@ -125,7 +128,7 @@ def trl_inputs(rows, old=None, ref=None, n_tokens=None):
     }
 
 
-def our_loss(model, rows, old=None, ref=None, kl=0.0, n_tokens=None):
+def our_loss(model, rows, old=None, ref=None, kl=0.0, n_tokens=None, **settings):
     logp, mask = find_logps(model, rows)
     inputs = LossInputs(
         logp_BT=logp,
@@ -134,7 +137,8 @@ def our_loss(model, rows, old=None, ref=None, kl=0.0, n_tokens=None):
         mask_BT=mask,
         ref_logp_BT=None if ref is None else ref[rows][:, : logp.shape[1]],
     )
-    return grpo_loss(inputs, clip_low=CLIP_LOW, clip_high=CLIP_HIGH, kl=kl, n_tokens=n_tokens)
+    settings = {"clip_low": CLIP_LOW, "clip_high": CLIP_HIGH} | settings
+    return grpo_loss(inputs, kl=kl, n=n_tokens, **settings)
 
 
 def assert_equal_gradients(ours, theirs):
@@ -192,6 +196,49 @@ def test_loss_gradients_and_statistics_equal_trl(tmp_path, off_policy, kl):
     assert out.clip_low == pytest.approx(metrics["clip_ratio/low_mean"])
     assert (min(out.clip_high, out.clip_low) > 0.0) == off_policy
     assert out.kl == (pytest.approx(metrics["kl"], rel=1e-4) if kl else None)
+
+
+LONGEST = 16
+"""TRL's ``max_completion_length`` here: no completion is as long."""
+KINDS = {
+    "dapo": ({"loss_type": "dapo"}, {}),
+    "dr_grpo": (
+        {"loss_type": "dr_grpo", "max_completion_length": LONGEST},
+        {"divide_by": len(PROMPTS) * LONGEST},
+    ),
+    # A mean over rollouts, whose ratios lie nearer to 1 than those of tokens.
+    "gspo": (
+        {"loss_type": "grpo", "importance_sampling_level": "sequence", "epsilon": 0.03, "epsilon_high": 0.2},
+        {"clip_low": 0.03, "clip_high": 0.2},
+    ),
+    # TRL's limit is of the ratio, ours of what it may have above 1.
+    "cispo": ({"loss_type": "cispo", "epsilon_high": 1.0 + CLIP_HIGH}, {}),
+}
+
+
+@pytest.mark.parametrize("kl", [0.0, 0.1])
+@pytest.mark.parametrize("off_policy", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_loss_equals_trl(tmp_path, monkeypatch, kind, off_policy, kl):
+    if kind == "gspo":  # As they are, no whole rollout is clipped.
+        monkeypatch.setattr(sys.modules[__name__], "ADVANTAGES", [-value for value in ADVANTAGES])
+    ours, old, ref = recorded()
+    old, ref = old if off_policy else None, ref if kl else None
+    theirs, settings = KINDS[kind]
+    trainer = make_trainer(copy.deepcopy(ours), tmp_path, **theirs)
+    trainer.beta = kl
+    expected = trainer.compute_loss(trainer.model, trl_inputs(ALL, old, ref))
+    expected.backward()
+    out = our_loss(ours, ALL, old, ref, kl, kind=kind, **settings)
+    out.loss.backward()
+    torch.testing.assert_close(out.loss, expected, atol=1e-6, rtol=1e-5)
+    assert_equal_gradients(ours, trainer.model)
+    assert (out.clip_high > 0.0) == off_policy
+    if kind == "cispo":
+        metrics = {name: values[-1] for name, values in trainer._metrics["train"].items()}
+        assert out.clip_low == 0.0 and out.clip_high == pytest.approx(metrics["cispo_clip_ratio"])
+    else:
+        assert (out.clip_low > 0.0) == off_policy
 
 
 def test_ragged_micro_batches_equal_trl_s_accumulation(tmp_path):

@@ -195,6 +195,27 @@ def test_minibatches_share_the_rollouts_out_in_each_pass():
     assert numbers[0] != numbers[2] and stage.n_steps == 4
 
 
+@pytest.mark.parametrize("kind", ["dapo", "dr_grpo", "gspo", "cispo"])
+def test_micro_batches_change_nothing_whatever_the_loss(tmp_path, kind):
+    seen = []
+    for size in (3, 64):
+        config = grpo_config(
+            steps=2, passes=2, loss=kind, clip_low=0.02, clip_high=0.02, cases_per_step=4, micro_rollouts=size
+        )
+        stage, folder = make_grpo(config), tmp_path / str(size)
+        folder.mkdir()
+        before = read_weights(stage)
+        steps = list(train(stage, folder, "mine"))
+        seen.append((steps, {n: p - before[n] for n, p in read_weights(stage).items()}))
+    (few, moved_few), (many, moved_many) = seen
+    assert few[0].metrics["loss"] != 0.0 and any(s.metrics["policy/clip_high"] for s in many)
+    for a, b in zip(few, many, strict=True):
+        assert a.metrics["loss"] == pytest.approx(b.metrics["loss"], abs=1e-5)
+        assert a.metrics["policy/clip_high"] == pytest.approx(b.metrics["policy/clip_high"], abs=1e-6)
+    for name, moved in moved_many.items():
+        assert (moved_few[name] - moved).norm() <= 0.02 * moved.norm() + 1e-6, name
+
+
 def test_the_kl_term_is_0_at_the_start_and_then_holds_the_policy_back(tmp_path):
     far = []
     for kl in (0.001, 5.0):

@@ -93,7 +93,7 @@ def test_micro_batches_of_ragged_rollouts_add_up_to_one_batch(split):
     assert min(whole.clip_high, whole.clip_low) > 0.0
     (expected,) = torch.autograd.grad(whole.loss, inputs.logp_BT)
     logp = inputs.logp_BT.detach().clone().requires_grad_()
-    parts = [grpo_loss(take(inputs, rows, logp), clip_high=0.28, kl=0.05, n_tokens=n) for rows in split]
+    parts = [grpo_loss(take(inputs, rows, logp), clip_high=0.28, kl=0.05, n=n) for rows in split]
     sum(part.loss for part in parts).backward()
     torch.testing.assert_close(logp.grad, expected, atol=1e-12, rtol=1e-12)
     for name in ("loss", "clip_high", "clip_low", "ratio", "drift", "kl", "entropy"):

@@ -182,7 +182,10 @@ def _describe_grpo(plan: Plan, config: GRPOConfig) -> list[Row]:
             ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
             + f"; long from {reward.find_length_target(config.sampling.max_new_tokens):,} tokens",
         ),
-        ("loss", f"clip {config.clip_low:g} below, {config.clip_high:g} above; kl {config.kl:g}"),
+        (
+            "loss",
+            f"{config.loss}, clip {config.clip_low:g} below, {config.clip_high:g} above; kl {config.kl:g}",
+        ),
         *optim,
     ]
 

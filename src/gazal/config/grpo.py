@@ -1,6 +1,6 @@
 """The knobs of stage 2."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,6 +9,8 @@ from gazal.config.data import Source
 from gazal.config.optim import OptimConfig
 from gazal.config.reward import RewardConfig
 from gazal.config.sampling import Sampling
+
+LossKind = Literal["dapo", "dr_grpo", "gspo", "cispo"]
 
 
 class GRPOConfig(OptimConfig):
@@ -29,6 +31,10 @@ class GRPOConfig(OptimConfig):
     """Optimizer steps per pass. With 1 and 1 pass every step is on-policy and nothing is clipped."""
     micro_rollouts: Count = 16
     """Rollouts of one forward pass: changes memory and speed, not what is learned."""
+    loss: LossKind = "dapo"
+    """``dapo``: a mean over all tokens. ``dr_grpo``: a sum over tokens, divided by the most there can be.
+    ``gspo``: whole replies are clipped, so the clips belong near 3e-4. ``cispo``: clipped tokens learn, too;
+    ``clip_low`` has no effect."""
     clip_low: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.2
     """How far the probability ratio may fall below 1 before it stops counting."""
     clip_high: Annotated[float, Field(gt=0.0)] = 0.28

@@ -29,6 +29,7 @@ from gazal.train.rollouts import (
     Learnable,
     collect_learnable,
     describe,
+    lay_out,
     pack_learnable,
     unpack_learnable,
     with_old,
@@ -66,8 +67,9 @@ class GRPO:
         self._config, self._cases, self._seed = config, cases, seed
         self._engine, self._pad = engine, cast(int, engine.tokenizer.pad_token_id)
         self._learnable: list[Learnable] = []
-        self._n_useful = 1
-        """Tokens of the minibatch that carry an advantage."""
+        self._n, self._n_useful, self._n_useful_tokens, self._divisor = 1, 1, 1, 1
+        """Tokens of the minibatch, or with GSPO its rollouts; those of them that carry an advantage; the
+        tokens of these; and what the loss is divided by."""
         if len(cases) < config.cases_per_step:
             raise DataError(
                 f"grpo.cases: {len(cases)} cases, but grpo.cases_per_step asks for {config.cases_per_step} "
@@ -85,37 +87,35 @@ class GRPO:
         n_tokens = count_learnt([[self._learnable[k].tokens] for k in chosen])
         # A rollout without an advantage adds nothing to the gradient; it counts in n_tokens all the same.
         useful = [k for k in chosen if self._learnable[k].tokens.completion and self._matters(k)]
-        self._n_useful = max(1, sum(len(self._learnable[k].tokens.completion) for k in useful))
+        self._count(chosen, useful)
         parts = split_groups([(k, self._learnable[k].tokens) for k in useful], self._config.micro_rollouts)
         micros = [Micro(rows=[[self._learnable[k].tokens] for k in ks], numbers=ks) for ks in parts]
         return Batch(micros=micros, n_tokens=max(n_tokens, 1), metrics=metrics, records=records)
 
     def find_loss(self, micro: Micro, n_tokens: float, device: torch.device) -> tuple[Tensor, Metrics]:
         """Clipped policy gradient over the tokens of some rollouts."""
-        items = [self._learnable[k] for k in micro.numbers]
+        items, config = [self._learnable[k] for k in micro.numbers], self._config
         logp_N = self._find_logprobs(items, device)
         sampled_N = torch.tensor([p for item in items for p in item.sampled], device=device)
+        lengths = [len(item.tokens.completion) for item in items]
         olds = [item.old for item in items]
         old_N = torch.tensor([p for old in olds for p in old or ()], device=device)
-        reference_N = self._find_reference(items, device) if self._config.kl else None
-        # Every token is a row of one: its advantage is its rollout's.
+        reference_N = self._find_reference(items, device) if config.kl else None
         inputs = LossInputs(
-            logp_BT=logp_N.unsqueeze(1),
-            old_logp_BT=(logp_N.detach() if olds[0] is None else old_N).unsqueeze(1),
-            advantages_B=torch.tensor([i.advantage for i in items for _ in i.sampled], device=device),
-            mask_BT=torch.ones_like(logp_N, dtype=torch.bool).unsqueeze(1),
-            ref_logp_BT=None if reference_N is None else reference_N.unsqueeze(1),
+            logp_BT=lay_out(logp_N, lengths),
+            old_logp_BT=lay_out(logp_N.detach() if olds[0] is None else old_N, lengths),
+            advantages_B=torch.tensor([item.advantage for item in items], device=device),
+            mask_BT=lay_out(torch.ones_like(logp_N), lengths).bool(),
+            ref_logp_BT=None if reference_N is None else lay_out(reference_N, lengths),
         )
-        config = self._config
-        out = grpo_loss(
-            inputs, clip_low=config.clip_low, clip_high=config.clip_high, kl=config.kl, n_tokens=n_tokens
-        )
-        part = n_tokens / self._n_useful  # Shares are of the tokens that were looked at.
+        clips = {"clip_low": config.clip_low, "clip_high": config.clip_high}
+        out = grpo_loss(inputs, kind=config.loss, **clips, kl=config.kl, n=self._n, divide_by=self._divisor)
+        part = self._n / self._n_useful  # Shares are of what was looked at.
         metrics: Metrics = {
             "policy/clip_high": out.clip_high * part,
             "policy/clip_low": out.clip_low * part,
             "policy/drift": out.drift * part,
-            "policy/engine_gap": ((logp_N.detach() - sampled_N).abs().sum() / self._n_useful).item(),
+            "policy/engine_gap": (logp_N.detach() - sampled_N).abs().sum().item() / self._n_useful_tokens,
         }
         if out.kl is not None:
             metrics["policy/kl"] = out.kl * part
@@ -174,6 +174,20 @@ class GRPO:
         epoch, place = divmod(number, len(self._cases) // size)
         order = Random(f"grpo|{self._seed}|{epoch}").sample(range(len(self._cases)), len(self._cases))
         return [self._cases[k] for k in order[place * size : (place + 1) * size]]
+
+    def _count(self, chosen: Sequence[int], useful: Sequence[int]) -> None:
+        """Set what means are taken over, and what the loss of this minibatch is divided by."""
+
+        def count_tokens(numbers: Sequence[int]) -> int:
+            return count_learnt([[self._learnable[k].tokens] for k in numbers])
+
+        by_rollout = self._config.loss == "gspo"
+        self._n, self._n_useful = (
+            max(1, len(numbers) if by_rollout else count_tokens(numbers)) for numbers in (chosen, useful)
+        )
+        self._n_useful_tokens, self._divisor = max(1, count_tokens(useful)), self._n
+        if self._config.loss == "dr_grpo":
+            self._divisor = len(chosen) * self._config.sampling.max_new_tokens
 
     def _matters(self, k: int) -> bool:
         return bool(self._config.kl) or self._learnable[k].advantage != 0.0

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gazal.config.grpo import LossKind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossInputs:
@@ -52,21 +54,29 @@ class LossOut:
 def grpo_loss(
     inputs: LossInputs,
     *,
+    kind: LossKind = "dapo",
     clip_low: float = 0.2,
     clip_high: float = 0.2,
     kl: float = 0.0,
-    n_tokens: float | None = None,
+    n: float | None = None,
+    divide_by: float | None = None,
 ) -> LossOut:
-    """Clipped policy-gradient loss, averaged over all tokens of the optimizer step.
+    """Clipped policy-gradient loss of a micro-batch, as its share of the optimizer step.
 
     Args:
         inputs: The micro-batch.
+        kind: ``dapo`` and ``dr_grpo``: each token's probability ratio is clipped. ``gspo``: each rollout's,
+            the geometric mean over its tokens, and each rollout counts alike. ``cispo``: the ratio is a
+            weight that is cut at ``1 + clip_high`` and carries no gradient, so every token has one.
         clip_low: How far the probability ratio may fall below 1 before it stops counting.
         clip_high: How far it may rise above 1. Larger than ``clip_low`` keeps rare tokens alive
             ("clip-higher").
         kl: Weight of the KL term; 0 leaves it out.
-        n_tokens: Completion tokens of the whole optimizer step, over all its micro-batches and processes;
-            where gradients are averaged over processes, divide it by their number. None: this batch's.
+        n: Completion tokens of the whole optimizer step, for ``gspo`` its rollouts, over all micro-batches
+            and processes; where gradients are averaged over processes, divide it by their number. None: this
+            batch's. What is reported is a mean over so many.
+        divide_by: What the loss is divided by, where that is not ``n``: for ``dr_grpo`` rollouts times the
+            most tokens that one may have, so that long replies do not weigh less.
 
     Returns:
         LossOut. A batch with no token to learn from gives loss 0 and still has a gradient.
@@ -76,16 +86,22 @@ def grpo_loss(
 
     Source:
         Ratio, clipping and KL estimator: Shao et al. 2024, arXiv:2402.03300, sec. 4.1.1. ``clip_high`` and
-        the token-level mean: Yu et al. 2025 (DAPO), arXiv:2503.14476, sec. 3.1 and 3.3.
+        the token-level mean: Yu et al. 2025 (DAPO), arXiv:2503.14476, sec. 3.1 and 3.3. ``dr_grpo``, ``gspo``
+        and ``cispo``: as TRL 1.16 defines them (``loss_type``, ``importance_sampling_level``); tests hold
+        each against it.
     """
     if kl and inputs.ref_logp_BT is None:
         raise ValueError(f"grpo_loss: kl is {kl} but ref_logp_BT is None. Give it, or set kl to 0.")
-    mask_BT, n = _weigh(inputs.mask_BT, inputs.logp_BT.dtype, n_tokens)
+    weights_BT, total = _weigh(inputs.mask_BT, inputs.logp_BT.dtype, n, by_row=kind == "gspo")
     advantages_B1 = inputs.advantages_B.to(inputs.logp_BT.dtype).unsqueeze(1)
     log_ratio_BT = _blank(inputs.logp_BT - inputs.old_logp_BT.detach(), inputs.mask_BT)
-    ratio_BT = torch.exp(log_ratio_BT)
-    clipped_BT = ratio_BT.clamp(1.0 - clip_low, 1.0 + clip_high)
-    loss_BT = -torch.minimum(ratio_BT * advantages_B1, clipped_BT * advantages_B1)
+    ratio_BT = torch.exp((log_ratio_BT * weights_BT).sum(1, True) if kind == "gspo" else log_ratio_BT)
+    if kind == "cispo":
+        logp_BT = _blank(inputs.logp_BT, inputs.mask_BT)
+        loss_BT = -ratio_BT.clamp(max=1.0 + clip_high).detach() * advantages_B1 * logp_BT
+    else:
+        clipped_BT = ratio_BT.clamp(1.0 - clip_low, 1.0 + clip_high)
+        loss_BT = -torch.minimum(ratio_BT * advantages_B1, clipped_BT * advantages_B1)
     kl_BT = None
     if inputs.ref_logp_BT is not None:
         kl_BT = _estimate_kl(_blank(inputs.ref_logp_BT.detach() - inputs.logp_BT, inputs.mask_BT))
@@ -93,16 +109,17 @@ def grpo_loss(
     with torch.no_grad():
         means = [
             (ratio_BT > 1.0 + clip_high) & (advantages_B1 > 0),
-            (ratio_BT < 1.0 - clip_low) & (advantages_B1 < 0),
+            (ratio_BT < 1.0 - clip_low) & (advantages_B1 < 0) & (kind != "cispo"),
             ratio_BT,
             _estimate_kl(log_ratio_BT),
             *([] if kl_BT is None else [kl_BT]),
             *([] if inputs.entropy_BT is None else [_blank(inputs.entropy_BT, inputs.mask_BT)]),
         ]
         # One transfer from the device, not one per number.
-        high, low, ratio, drift, *rest = torch.stack([(x * mask_BT).sum() / n for x in means]).tolist()
+        sums = [(x * weights_BT).sum() / total for x in means]
+        high, low, ratio, drift, *rest = torch.stack(sums).tolist()
     return LossOut(
-        loss=(loss_BT * mask_BT).sum() / n,
+        loss=(loss_BT * weights_BT).sum() / (total if divide_by is None else divide_by),
         clip_high=high,
         clip_low=low,
         ratio=ratio,
@@ -127,9 +144,14 @@ def sft_loss(logp_BT: Tensor, mask_BT: Tensor, *, n_tokens: float | None = None)
     return -(_blank(logp_BT, mask_BT) * weights_BT).sum() / n
 
 
-def _weigh(mask_BT: Tensor, dtype: torch.dtype, n_tokens: float | None) -> tuple[Tensor, Tensor | float]:
+def _weigh(
+    mask_BT: Tensor, dtype: torch.dtype, n: float | None, by_row: bool = False
+) -> tuple[Tensor, Tensor | float]:
+    """What each token counts, and how many tokens, or rows, there are in all."""
     weights_BT = mask_BT.to(dtype)
-    return weights_BT, weights_BT.sum().clamp(min=1.0) if n_tokens is None else max(n_tokens, 1.0)
+    if by_row:
+        weights_BT = weights_BT / weights_BT.sum(1, True).clamp(min=1.0)
+    return weights_BT, weights_BT.sum().clamp(min=1.0) if n is None else max(n, 1.0)
 
 
 def _blank(values_BT: Tensor, mask_BT: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from gazal.core.score import Verdict
 from gazal.engine.base import Rollout
@@ -122,6 +123,11 @@ def unpack_learnable(tensors: Mapping[str, Tensor]) -> list[Learnable]:
             prompts, tokens, tensors["advantages"].tolist(), sampled, old, strict=True
         )
     ]
+
+
+def lay_out(values_N: Tensor, lengths: Sequence[int]) -> Tensor:
+    """Numbers of all tokens as a row for each rollout, [rollouts, longest], with 0 after its end."""
+    return pad_sequence(list(values_N.split(list(lengths))), batch_first=True)
 
 
 def with_old(items: Sequence[Learnable], old: Sequence[Sequence[float]]) -> list[Learnable]:
