@@ -71,8 +71,10 @@ def find_suite(name: str) -> Suite:
     """
     if name in SUITES:
         return SUITES[name]
-    near = difflib.get_close_matches(name, SUITES, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
+    near = [suite for suite in SUITES if name and suite.startswith(name)][:2] or difflib.get_close_matches(
+        name, SUITES, n=1
+    )
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
     raise ConfigError(f"suite {name!r} is not known.{hint} Known: {', '.join(SUITES)}.")
 
 
@@ -85,7 +87,10 @@ def locate_suite(suite: Placed, root: Path | None) -> Path:
     """
     given = root if root is not None else os.environ.get("GAZAL_DATA")
     if not given:
-        raise ConfigError(f"{suite.name}: no data folder. Set GAZAL_DATA to it, or pass its path.")
+        raise ConfigError(
+            f"{suite.name}: no data folder. Set GAZAL_DATA to it, or pass its path; docs/data.md says which "
+            "files belong there."
+        )
     path = Path(given).expanduser()
     if path.is_file():
         if len(suite.files) == 1:

@@ -1,5 +1,6 @@
 """``gazal evaluate``: let models reply to a suite, or grade replies that were recorded elsewhere."""
 
+import difflib
 import hashlib
 import json
 import os
@@ -106,6 +107,8 @@ def _find_sources(suites: list[str], cases: Path | None, limit: int | None) -> l
             found.append(WorldSource(n=n, split="test", seed=0))
             found.append(WorldSource(n=max(1, n // 5), split="test", seed=1, twins=True, kinds=TWINNED))
         else:
+            if difflib.get_close_matches(name, [WORLD], n=1, cutoff=0.7):
+                raise ConfigError(f"suite {name!r} is not known. Did you mean {WORLD}?")
             find_suite(name)
             found.append(SuiteSource(suite=name))
     return found
