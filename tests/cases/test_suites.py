@@ -122,7 +122,8 @@ def test_no_root_says_how_to_give_one(monkeypatch, value):
     if value is not None:
         monkeypatch.setenv("GAZAL_DATA", value)
     with pytest.raises(
-        ConfigError, match=r"medqa_4opt: no data folder. Set GAZAL_DATA to it, or pass its path; docs/data.md"
+        ConfigError,
+        match=r"medqa_4opt: no data folder. Set GAZAL_DATA to it, or pass its path: docs/data.md.",
     ):
         load_suite("medqa_4opt")
 

@@ -136,6 +136,7 @@ def our_loss(model, rows, old=None, ref=None, kl=0.0, n_tokens=None, **settings)
         advantages_B=torch.tensor(ADVANTAGES)[rows],
         mask_BT=mask,
         ref_logp_BT=None if ref is None else ref[rows][:, : logp.shape[1]],
+        divide_by=settings.pop("divide_by", None),
     )
     settings = {"clip_low": CLIP_LOW, "clip_high": CLIP_HIGH} | settings
     return grpo_loss(inputs, kl=kl, n=n_tokens, **settings)

@@ -71,7 +71,7 @@ def find_suite(name: str) -> Suite:
     """
     if name in SUITES:
         return SUITES[name]
-    near = [suite for suite in SUITES if name and suite.startswith(name)][:2] or difflib.get_close_matches(
+    near = [suite for suite in SUITES if suite.startswith(f"{name}_")][:2] or difflib.get_close_matches(
         name, SUITES, n=1
     )
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -88,8 +88,7 @@ def locate_suite(suite: Placed, root: Path | None) -> Path:
     given = root if root is not None else os.environ.get("GAZAL_DATA")
     if not given:
         raise ConfigError(
-            f"{suite.name}: no data folder. Set GAZAL_DATA to it, or pass its path; docs/data.md says which "
-            "files belong there."
+            f"{suite.name}: no data folder. Set GAZAL_DATA to it, or pass its path: docs/data.md."
         )
     path = Path(given).expanduser()
     if path.is_file():

@@ -119,7 +119,7 @@ def gather_examples(
                 if score.value != 1.0:
                     raise DataError(
                         f"source {place}: the reply to {case.id} cannot be learned from ({score.why}). "
-                        "Take it out of the file, or mend it: the format is in README, with two steps or more."
+                        "Take it out of the file, or mend it: README has the format, with two steps or more."
                     )
             yield case, trace
 

@@ -107,9 +107,10 @@ class GRPO:
             advantages_B=torch.tensor([item.advantage for item in items], device=device),
             mask_BT=lay_out(torch.ones_like(logp_N), lengths).bool(),
             ref_logp_BT=None if reference_N is None else lay_out(reference_N, lengths),
+            divide_by=self._divisor,
         )
         clips = {"clip_low": config.clip_low, "clip_high": config.clip_high}
-        out = grpo_loss(inputs, kind=config.loss, **clips, kl=config.kl, n=self._n, divide_by=self._divisor)
+        out = grpo_loss(inputs, kind=config.loss, **clips, kl=config.kl, n=self._n)
         part = self._n / self._n_useful  # Shares are of what was looked at.
         metrics: Metrics = {
             "policy/clip_high": out.clip_high * part,

@@ -30,6 +30,9 @@ class LossInputs:
     """Under the model that a KL term holds the policy to; only needed where it has a weight."""
     entropy_BT: Tensor | None = None
     """Entropy (nats) of the policy at each token, only to be reported."""
+    divide_by: float | None = None
+    """What the loss of the whole optimizer step is divided by, where that is not what its means are over: for
+    ``dr_grpo`` rollouts times the most tokens that one may have, so that long replies do not weigh less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,6 @@ def grpo_loss(
     clip_high: float = 0.2,
     kl: float = 0.0,
     n: float | None = None,
-    divide_by: float | None = None,
 ) -> LossOut:
     """Clipped policy-gradient loss of a micro-batch, as its share of the optimizer step.
 
@@ -75,8 +77,6 @@ def grpo_loss(
         n: Completion tokens of the whole optimizer step, for ``gspo`` its rollouts, over all micro-batches
             and processes; where gradients are averaged over processes, divide it by their number. None: this
             batch's. What is reported is a mean over so many.
-        divide_by: What the loss is divided by, where that is not ``n``: for ``dr_grpo`` rollouts times the
-            most tokens that one may have, so that long replies do not weigh less.
 
     Returns:
         LossOut. A batch with no token to learn from gives loss 0 and still has a gradient.
@@ -119,7 +119,7 @@ def grpo_loss(
         sums = [(x * weights_BT).sum() / total for x in means]
         high, low, ratio, drift, *rest = torch.stack(sums).tolist()
     return LossOut(
-        loss=(loss_BT * weights_BT).sum() / (total if divide_by is None else divide_by),
+        loss=(loss_BT * weights_BT).sum() / (inputs.divide_by or total),
         clip_high=high,
         clip_low=low,
         ratio=ratio,
