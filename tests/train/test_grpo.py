@@ -85,7 +85,19 @@ def test_the_copy_that_writes_is_merged_anew_for_each_batch_and_the_base_never_c
 
 def test_trainer_and_engine_agree_on_policy(learnt):
     assert 0.0 < max(learnt["gaps"]) < 1e-4
+    assert 0.0 < max(step.metrics["policy/engine_drift"] for step in learnt["steps"]) < 1e-8
     assert all(step.metrics["policy/drift"] == 0.0 for step in learnt["steps"])
+
+
+@pytest.mark.parametrize("passes", [1, 2])
+def test_an_engine_whose_weights_were_not_renewed_stops_the_run(tmp_path, monkeypatch, passes):
+    monkeypatch.setattr(gazal.train.grpo, "merge_copy", lambda model, into: into)
+    config = grpo_config(steps=12, passes=passes, learning_rate=3e-2, warmup=0.0, cases_per_step=4)
+    drifts = []
+    with pytest.raises(TrainingError, match=r"nats a token apart, and grpo.engine_drift is 0.05"):
+        for step in train(make_grpo(config), tmp_path, "mine"):
+            drifts.append(step.metrics["policy/engine_drift"])
+    assert drifts[0] < 1e-8, "the first batch is written by the weights that train"
 
 
 def test_every_part_of_the_reward_is_written_down_and_they_add_up(learnt):

@@ -41,6 +41,10 @@ class GRPOConfig(OptimConfig):
     """How far it may rise above 1. Larger than ``clip_low`` keeps rare tokens alive."""
     kl: Annotated[float, Field(ge=0.0)] = 0.0
     """Weight of a term that holds the policy to the start of the stage; 0 is none."""
+    engine_drift: Annotated[float, Field(gt=0.0)] = 0.05
+    """Stop where the policy that writes and the one that trains have drifted so far apart (nats a token, see
+    ``policy/engine_drift``): weights did not reach the engine, or its numbers differ. bfloat16 alone gives
+    some 0.001."""
     scale_advantages: bool = False
     """Divide by the standard deviation of the group. False does not (Dr. GRPO)."""
     sampling: Sampling = Sampling()

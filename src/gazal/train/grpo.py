@@ -109,6 +109,8 @@ class GRPO:
             ref_logp_BT=None if reference_N is None else lay_out(reference_N, lengths),
             divide_by=self._divisor,
         )
+        apart_N = (logp_N.detach() if olds[0] is None else old_N) - sampled_N
+        self._check_engine(apart_N)
         clips = {"clip_low": config.clip_low, "clip_high": config.clip_high}
         out = grpo_loss(inputs, kind=config.loss, **clips, kl=config.kl, n=self._n)
         part = self._n / self._n_useful  # Shares are of what was looked at.
@@ -116,7 +118,8 @@ class GRPO:
             "policy/clip_high": out.clip_high * part,
             "policy/clip_low": out.clip_low * part,
             "policy/drift": out.drift * part,
-            "policy/engine_gap": (logp_N.detach() - sampled_N).abs().sum().item() / self._n_useful_tokens,
+            "policy/engine_gap": apart_N.abs().sum().item() / self._n_useful_tokens,
+            "policy/engine_drift": _drift(apart_N).sum().item() / self._n_useful_tokens,
         }
         if out.kl is not None:
             metrics["policy/kl"] = out.kl * part
@@ -176,6 +179,20 @@ class GRPO:
         order = Random(f"grpo|{self._seed}|{epoch}").sample(range(len(self._cases)), len(self._cases))
         return [self._cases[k] for k in order[place * size : (place + 1) * size]]
 
+    def _check_engine(self, apart_N: Tensor) -> None:
+        """Stop where the policy that wrote is not the one that was handed over.
+
+        Raises:
+            TrainingError: They are further apart than ``grpo.engine_drift``.
+        """
+        drift, limit = _drift(apart_N).mean().item(), self._config.engine_drift
+        if not drift <= limit:
+            raise TrainingError(
+                "the engine writes from another policy than the one that trains: they are "
+                f"{drift:.3g} nats a token apart, and grpo.engine_drift is {limit:g}. Its weights were not "
+                "renewed, or model.dtype is too coarse; raise the limit only if you know why."
+            )
+
     def _count(self, chosen: Sequence[int], useful: Sequence[int]) -> None:
         """Set what means are taken over, and what the loss of this minibatch is divided by."""
 
@@ -219,3 +236,9 @@ class GRPO:
             return continued_logprobs(self.model, arrange(pairs, self._pad).to(device)).logprobs_N
         rows = move_rows(collate([[item.tokens] for item in items], self._pad), device)
         return token_logprobs(self.model, rows).logprobs_N
+
+
+def _drift(log_ratio_N: Tensor) -> Tensor:
+    """Of each token, ratio - log ratio - 1: an estimate (nats) of how far one policy is from another."""
+    log_ratio_N = log_ratio_N.double()
+    return log_ratio_N.expm1() - log_ratio_N
