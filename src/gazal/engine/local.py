@@ -6,6 +6,7 @@ from math import isfinite
 
 import numpy as np
 import torch
+from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from gazal.config.sampling import Sampling
@@ -16,6 +17,7 @@ from gazal.engine.batch import Ended, start_batch, write_on
 from gazal.engine.noise import draw_noise
 from gazal.errors import ConfigError, DataError
 from gazal.model.chat import find_end_token, write_prompt_tokens
+from gazal.model.merge import merge_copy
 
 
 class LocalEngine:
@@ -56,6 +58,10 @@ class LocalEngine:
         """The rollouts of `generate`, each as soon as it is finished."""
         for _, rollout in self._run(requests, sampling, seed):
             yield rollout
+
+    def renew(self, adapted: PeftModel) -> None:
+        """Write as this model does from now on; only what its adapter changes is written."""
+        merge_copy(adapted, into=self.model)
 
     def _run(
         self, requests: Sequence[Request], sampling: Sampling, seed: int

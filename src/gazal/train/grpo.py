@@ -18,7 +18,6 @@ from gazal.engine.local import LocalEngine
 from gazal.errors import DataError, TrainingError
 from gazal.model.continued import arrange, can_share, continued_logprobs
 from gazal.model.logprobs import token_logprobs
-from gazal.model.merge import merge_copy
 from gazal.score.compose import compose
 from gazal.train.advantage import compute_advantages
 from gazal.train.batch import collate, count_learnt, move_rows, split_groups
@@ -136,7 +135,7 @@ class GRPO:
     def _roll(self, number: int, step: int, accelerator: Accelerator) -> tuple[Metrics, list[dict[str, Any]]]:
         """Ask, judge and compare: batch ``number`` of rollouts."""
         config, cases = self._config, self._draw_cases(number)
-        merge_copy(self.model, into=self._engine.model)
+        self._engine.renew(self.model)
         asked = [
             Request(case_id=case.id, sample=g, prompt=write_prompt(case))
             for case in cases
