@@ -13,6 +13,7 @@ from tiny_models import hash_weights
 
 import gazal.train.grpo
 from gazal.config.reward import RewardConfig
+from gazal.engine.local import LocalEngine
 from gazal.errors import DataError, TrainingError
 from gazal.score.compose import place_bands
 from gazal.train.advantage import compute_advantages
@@ -91,7 +92,7 @@ def test_trainer_and_engine_agree_on_policy(learnt):
 
 @pytest.mark.parametrize("passes", [1, 2])
 def test_an_engine_whose_weights_were_not_renewed_stops_the_run(tmp_path, monkeypatch, passes):
-    monkeypatch.setattr(gazal.train.grpo, "merge_copy", lambda model, into: into)
+    monkeypatch.setattr(LocalEngine, "renew", lambda engine, adapted: None)
     config = grpo_config(steps=12, passes=passes, learning_rate=3e-2, warmup=0.0, cases_per_step=4)
     drifts = []
     with pytest.raises(TrainingError, match=r"nats a token apart, and grpo.engine_drift is 0.05"):
