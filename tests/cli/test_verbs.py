@@ -242,7 +242,13 @@ def test_a_case_that_does_not_hold_is_neither_scored_nor_solved(tmp_path, made):
 def test_a_killed_run_leaves_nothing_half_written(tmp_path):
     command = [str(GAZAL), "cases", "--n", "100000", "--out", str(tmp_path / "c.jsonl")]
     for number in (signal.SIGTERM, signal.SIGINT):
-        run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        run = subprocess.Popen(
+            command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # What a shell starts in the background ignores SIGINT, and so would its children.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
         while not any(tmp_path.iterdir()) and run.poll() is None:
             time.sleep(0.05)
         run.send_signal(number)
