@@ -152,14 +152,31 @@ def test_a_plain_model_trains_through_it_too():
     assert model.lm_head.weight.grad.abs().sum() > 0
 
 
-def test_no_logits_of_a_whole_batch_are_built(monkeypatch):
-    model, rows = make_adapted(), pack(make_examples())
+@pytest.mark.parametrize("frozen", [True, False])
+def test_no_logits_of_a_whole_batch_are_built(monkeypatch, frozen):
+    model, rows, sums = make_adapted(tied=False), pack(make_examples()), torch.logsumexp
+    model.get_base_model().lm_head.requires_grad_(not frozen)
     seen = []
-    head = model.get_base_model().lm_head
-    head.register_forward_hook(lambda _module, _args, output: seen.append(tuple(output.shape)))
-    token_logprobs(model, rows, chunk=8)
-    assert seen and max(n for n, _ in seen) == 8
-    assert sum(n for n, _ in seen) == int(rows.chosen_BL.sum())
+    monkeypatch.setattr(torch, "logsumexp", lambda x, **more: seen.append(len(x)) or sums(x, **more))
+    token_logprobs(model, rows, chunk=8).logprobs_N.sum().backward()
+    # Where the output layer trains, the backward pass computes each piece again.
+    assert max(seen) == 8 and sum(seen) == int(rows.chosen_BL.sum()) * (1 if frozen else 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_frozen_output_layer_gives_the_same_as_one_that_trains(dtype):
+    rows, found = pack(make_examples()), []
+    for frozen in (True, False):
+        model = make_adapted(tied=False, dtype=dtype)
+        model.get_base_model().lm_head.requires_grad_(not frozen)
+        out = token_logprobs(model, rows, with_entropy=True)
+        (out.logprobs_N * torch.linspace(-1, 2, len(out.logprobs_N))).sum().backward()
+        gradients = [p.grad for name, p in list_trainable(model).items() if "lm_head" not in name]
+        found.append((out.logprobs_N.detach(), out.entropy_N, gradients))
+    tolerance = 1e-4 if dtype == torch.float32 else 3e-2
+    torch.testing.assert_close(*(x[:2] for x in found), rtol=tolerance, atol=tolerance)
+    for a, b in zip(*(x[2] for x in found), strict=True):
+        assert (a - b).norm() <= tolerance * b.norm()
 
 
 def test_nothing_chosen_gives_nothing_that_still_has_a_gradient():

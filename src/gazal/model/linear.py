@@ -92,8 +92,11 @@ class _Adapted(torch.autograd.Function):
         x, weight_OI, weight_A_RI, weight_B_OR, magnitude_O, norm_O, scale, known = inputs
         x_NI, h_NR, share_O = x.reshape(-1, x.shape[-1]), None, None
         if magnitude_O is not None:
-            magnitude_O = without_zeros(magnitude_O)
-        if len(x_NI) < weight_OI.shape[1]:
+            magnitude_O, share_O = without_zeros(magnitude_O), torch.empty_like(magnitude_O)
+            if known:
+                torch.div(magnitude_O, norm_O, out=share_O)
+        few = len(x_NI) < weight_OI.shape[1]
+        if few:
             # Kept although unknown norms need it only later: run again by checkpointing, they are known.
             h_NR = (x_NI @ weight_A_RI.T).mul_(scale)
         if known and h_NR is not None:
@@ -103,9 +106,9 @@ class _Adapted(torch.autograd.Function):
             for rows, block in _build_blocks(weight_OI, weight_A_RI, weight_B_OR, scale):
                 if not known:
                     norm_O[rows] = square_rows(block).sqrt_()
-                torch.mm(x_NI, block.T, out=y_NO[:, rows])
-        if magnitude_O is not None:
-            share_O = magnitude_O / norm_O
+                    torch.div(magnitude_O[rows], norm_O[rows], out=share_O[rows])
+                torch.mm(x_NI, (block if few else _scale(block, share_O, rows)).T, out=y_NO[:, rows])
+        if few and share_O is not None:  # The share goes onto what is smaller: outputs, or weights.
             y_NO *= share_O
         ctx.scale = scale
         kept = None if magnitude_O is None else y_NO
@@ -119,21 +122,24 @@ class _Adapted(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         x, weight_OI, weight_A_RI, weight_B_OR, magnitude_O, share_O, h_NR, y_NO = ctx.saved_tensors
         grad_NO, x_NI = grad_outputs[0].reshape(-1, len(weight_OI)), x.reshape(-1, x.shape[-1])
-        grad_x, grad_m = None, None
+        grad_x, grad_m, few = None, None, len(x_NI) < len(weight_OI)
         if magnitude_O is not None:
             grad_m = sum_products(grad_NO, y_NO) / magnitude_O
-            grad_NO = grad_NO * share_O
-        grad_h_NR = (grad_NO @ weight_B_OR).mul_(ctx.scale)
+        if few and share_O is not None:
+            grad_NO, share_O = grad_NO * share_O, None
+        every = slice(None)
+        grad_h_NR = (grad_NO @ _scale(weight_B_OR, share_O, every, copy=True)).mul_(ctx.scale)
         if h_NR is None:
             h_NR = (x_NI @ weight_A_RI.T).mul_(ctx.scale)
-        if ctx.needs_input_grad[0] and len(x_NI) < len(weight_OI):
+        grad_B_OR = _scale(grad_NO.T @ h_NR, share_O, every)
+        if ctx.needs_input_grad[0] and few:
             grad_x = torch.mm(grad_NO, weight_OI).addmm_(grad_h_NR, weight_A_RI).view_as(x)
         elif ctx.needs_input_grad[0]:
             grad_x = torch.zeros_like(x_NI)
             for rows, block in _build_blocks(weight_OI, weight_A_RI, weight_B_OR, ctx.scale):
-                grad_x.addmm_(grad_NO[:, rows], block)
+                grad_x.addmm_(grad_NO[:, rows], _scale(block, share_O, rows))
             grad_x = grad_x.view_as(x)
-        return grad_x, None, grad_h_NR.T @ x_NI, grad_NO.T @ h_NR, grad_m, None, None, None
+        return grad_x, None, grad_h_NR.T @ x_NI, grad_B_OR, grad_m, None, None, None
 
 
 @torch.no_grad()
@@ -141,6 +147,14 @@ def find_norm(weight_OI: Tensor, weight_A_RI: Tensor, weight_B_OR: Tensor, scale
     """Norms of the rows of ``W + s B A``, [O]; to the last bit those that training finds on its way."""
     blocks = _build_blocks(weight_OI, weight_A_RI, weight_B_OR, scale)
     return torch.cat([square_rows(block).sqrt_() for _, block in blocks])
+
+
+def _scale(rows_OI: Tensor, share_O: Tensor | None, rows: slice, copy: bool = False) -> Tensor:
+    """Rows times their shares, in place unless a copy is asked for."""
+    if share_O is None:
+        return rows_OI
+    share_O1 = share_O[rows].unsqueeze(1)
+    return rows_OI * share_O1 if copy else rows_OI.mul_(share_O1)
 
 
 def _build_blocks(
