@@ -3,9 +3,9 @@
     python benchmarks/sft_vs_trl.py [--json] [--width 256] [--layers 4] [--steps 5]
 
 Both train DoRA with rank-stabilised scale (rank width / 8) on every linear layer of one random Qwen3, on the
-same worked solutions of the clinical world, 32 a step, with the loss over the replies. TRL runs at the fastest
-of its settings here: each of SETTINGS takes two steps first, and the output lists what the second gave. Tokens
-are those of the examples; padding is not counted. Before that, both find loss and gradient of one batch.
+same worked solutions of the clinical world, 32 a step, with the loss over the replies. TRL runs at the
+fastest of its settings here: each of SETTINGS takes two steps first, and the output lists what the second
+gave. Tokens are those of the examples; padding is not counted. Both also find loss and gradient of one batch.
 """
 
 import argparse

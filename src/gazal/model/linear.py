@@ -92,9 +92,8 @@ class _Adapted(torch.autograd.Function):
         x, weight_OI, weight_A_RI, weight_B_OR, magnitude_O, norm_O, scale, known = inputs
         x_NI, h_NR, share_O = x.reshape(-1, x.shape[-1]), None, None
         if magnitude_O is not None:
-            magnitude_O, share_O = without_zeros(magnitude_O), torch.empty_like(magnitude_O)
-            if known:
-                torch.div(magnitude_O, norm_O, out=share_O)
+            magnitude_O = without_zeros(magnitude_O)
+            share_O = magnitude_O / norm_O  # Of norms that are not known yet: written below.
         few = len(x_NI) < weight_OI.shape[1]
         if few:
             # Kept although unknown norms need it only later: run again by checkpointing, they are known.
@@ -104,9 +103,9 @@ class _Adapted(torch.autograd.Function):
         else:
             y_NO = x_NI.new_empty(len(x_NI), len(weight_OI))
             for rows, block in _build_blocks(weight_OI, weight_A_RI, weight_B_OR, scale):
-                if not known:
+                if magnitude_O is not None and share_O is not None and not known:
                     norm_O[rows] = square_rows(block).sqrt_()
-                    torch.div(magnitude_O[rows], norm_O[rows], out=share_O[rows])
+                    share_O[rows] = magnitude_O[rows] / norm_O[rows]
                 torch.mm(x_NI, (block if few else _scale(block, share_O, rows)).T, out=y_NO[:, rows])
         if few and share_O is not None:  # The share goes onto what is smaller: outputs, or weights.
             y_NO *= share_O
