@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from tiny_models import hash_weights, make_model, stir
+from tiny_models import hash_weights, make_model, make_tokenizer, stir
 
 from gazal.config.adapter import AdapterConfig
+from gazal.engine.local import LocalEngine
 from gazal.model.adapter import add_adapter, list_trainable
 from gazal.model.merge import merge_copy
 
@@ -81,22 +82,44 @@ def test_base_and_adapter_stay_as_they_are(config, dtype):
     assert all(parameter.requires_grad for parameter in list_trainable(adapted).values())
 
 
+def move(adapted, trained, step):
+    """Another adapter at each step, the first one again at the last."""
+    with torch.no_grad():
+        for name, parameter in list_trainable(adapted).items():
+            parameter.copy_(trained[name] * (1.0 + 0.1 * (step % 8)))
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_hundred_merges_into_one_copy_do_not_drift(dtype):
+def test_a_thousand_hand_overs_leave_the_base_as_it_was_and_do_not_drift(dtype):
     adapted = make_adapted(dtype=dtype)
-    merged = merge_copy(adapted)
-    first, places = hash_weights(merged), [p.data_ptr() for p in merged.parameters()]
+    engine = LocalEngine(merge_copy(adapted), make_tokenizer(), name="policy")
+    first, places = hash_weights(engine.model), [p.data_ptr() for p in engine.model.parameters()]
     trained = {name: p.detach().clone() for name, p in list_trainable(adapted).items()}
-    seen = set()
-    for n in range(100):
-        with torch.no_grad():
-            for name, parameter in list_trainable(adapted).items():
-                parameter.copy_(trained[name] * (1.0 if n % 2 else 1.5))
-        assert merge_copy(adapted, into=merged) is merged
-        seen.add(hash_weights(merged))
-    assert hash_weights(merged) == first
-    assert len(seen) == 2, "the merges in between changed nothing, so this shows nothing"
-    assert [p.data_ptr() for p in merged.parameters()] == places
+    before, seen = hash_weights(adapted), set()
+    for step in range(1, 1001):
+        move(adapted, trained, step)
+        engine.renew(adapted)
+        if step <= 8:
+            seen.add(hash_weights(engine.model))
+    assert len(seen) == 8, "the hand-overs changed nothing, so this shows nothing"
+    assert hash_weights(adapted) == before
+    assert hash_weights(engine.model) == first == hash_weights(merge_copy(adapted))
+    assert [p.data_ptr() for p in engine.model.parameters()] == places
+
+
+def test_merging_in_place_a_hundred_times_does_change_a_bfloat16_base():
+    """What the thousand hand-overs are spared: PEFT's merge and unmerge round the base each time."""
+    adapted = make_adapted(dtype=torch.bfloat16)
+    weight = adapted.get_base_model().model.layers[1].mlp.up_proj.base_layer.weight
+    trained, before = (
+        {name: p.detach().clone() for name, p in list_trainable(adapted).items()},
+        weight.clone(),
+    )
+    for step in range(1, 101):
+        move(adapted, trained, step)
+        adapted.merge_adapter()
+        adapted.unmerge_adapter()
+    assert (weight != before).float().mean() > 0.05
 
 
 def test_the_copy_is_a_plain_model():
