@@ -61,12 +61,14 @@ def _go(recipe: Recipe, out: Path, names: Sequence[str], kept: bool) -> Iterator
     """The stages; of several processes all train, one does the rest."""
     from gazal.model.processes import is_main, wait_for_all
 
-    for name in names:
+    last = max((n for n, name in enumerate(names) if name in TRAINED), default=0)
+    for n, name in enumerate(names):
         if name in TRAINED or is_main():
             for event in STAGES[name](recipe, out):
                 if is_main():
                     yield event
-        wait_for_all()
+        if n < last:  # Not for the evaluation: it takes longer than processes wait for one another.
+            wait_for_all()
     if not is_main():
         return
     if not kept:  # Every stage agreed with the recipe: what differs is a stage that is not there.

@@ -13,9 +13,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-import torch
 from forked import Forker
-from safetensors.torch import load_file
+from safetensors import safe_open
 
 from gazal.core.store import read_cases, read_traces
 
@@ -162,70 +161,10 @@ def test_an_interrupt_leaves_a_state_to_go_on_from(made, forker, tmp_path, sent)
     assert kills.find_differences(made / "whole" / "sft", out / "sft") == []
 
 
-SHARE = """
-import json, sys
-from pathlib import Path
-from small import grpo_config, make_grpo, make_sft, read_weights, sft_config
-from accelerate import Accelerator
-from safetensors.torch import save_file
-from gazal.train.loop import train
-
-folder, me = Path(sys.argv[1]), Accelerator(cpu=True)
-assert me.num_processes == int(sys.argv[2])
-for name in ("sft", "grpo"):
-    (folder / name).mkdir(parents=True, exist_ok=True)
-    # Five rows and ragged rollouts for two processes; of the equal groups of GRPO a process may get nothing.
-    stage = make_sft(sft_config(steps=3, rows_per_step=5, micro_rows=1)) if name == "sft" else make_grpo(
-        grpo_config(steps=3, passes=2, micro_rollouts=3)
-    )
-    for _ in train(stage, folder / name, "mine"):
-        pass
-    save_file(read_weights(stage), folder / f"{name}-{me.process_index}.safetensors")
-"""
-
-
-def test_two_processes_learn_what_one_does(forker, tmp_path):
-    script = tmp_path / "share.py"
-    script.write_text(SHARE)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    beside = str(Path(__file__).parents[1] / "train")
-    steps, weights = {}, {}
-    for n in (1, 2):
-        log = forker.log.stat().st_size
-        shared = {"ACCELERATE_USE_CPU": "true", "PYTHONPATH": beside}
-        if n > 1:
-            shared |= {
-                "WORLD_SIZE": "2",
-                "LOCAL_WORLD_SIZE": "2",
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": port,
-            }
-        folder = tmp_path / str(n)
-        ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} if n > 1 else {} for rank in range(n)]
-        running = [forker([folder, n], script, **shared, **rank) for rank in ranks]
-        statuses, said = [one.wait() for one in running], forker.log.read_bytes()[log:].decode()
-        if any(statuses) and "gloo" in said.lower():
-            pytest.skip(f"two processes cannot talk to each other here: {said.strip().splitlines()[-1]}")
-        assert not any(statuses), said
-        for name in ("sft", "grpo"):
-            rows = [json.loads(line) for line in (folder / name / "steps.jsonl").read_text().splitlines()]
-            steps[n, name] = [{k: v for k, v in row.items() if not k.startswith("time/")} for row in rows]
-            weights[n, name] = [load_file(folder / f"{name}-{rank}.safetensors") for rank in range(n)]
-    for name in ("sft", "grpo"):
-        assert len(steps[1, name]) == len(steps[2, name]) > 2
-        for one, two in zip(steps[1, name], steps[2, name], strict=True):
-            assert one == pytest.approx(two, abs=1e-5), name
-        alone, (first, second) = weights[1, name][0], weights[2, name]
-        for key in alone:
-            assert torch.equal(first[key], second[key])
-            torch.testing.assert_close(first[key], alone[key], atol=1e-4, rtol=0)
-
-
 def test_a_whole_run_by_two_processes_writes_everything_once(made):
-    """As a user starts it; what they learn is compared above, without dropout."""
-    flags = ["--cpu", "--num_processes=2", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no"]
+    """Sharded, as a user starts it; what two learn is compared in ``tests/train/test_processes.py``."""
+    flags = ["--use_fsdp", "--fsdp_version=2", "--num_processes=2", "--num_machines=1"]
+    flags += ["--mixed_precision=no", "--dynamo_backend=no"]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         flags.append(f"--main_process_port={free.getsockname()[1]}")
@@ -247,3 +186,6 @@ def test_a_whole_run_by_two_processes_writes_everything_once(made):
         one, two = (made / run / stage / "steps.jsonl" for run in ("whole", "two"))
         steps = [[json.loads(line)["step"] for line in path.read_text().splitlines()] for path in (one, two)]
         assert steps[0] == steps[1]
+        (checkpoint,) = (made / "two" / stage).glob("checkpoint-*")
+        with safe_open(checkpoint / "random.safetensors", framework="pt") as file:
+            assert {"cpu", "cpu.1"} <= set(file.keys()), "both took part"

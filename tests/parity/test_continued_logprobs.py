@@ -89,3 +89,14 @@ def test_in_bfloat16_it_is_as_near_to_the_truth_as_each_alone():
         found = continued_logprobs(model, arrange(PAIRS, pad=0)).logprobs_N
         single = torch.cat([alone(model, *pair) for pair in PAIRS])
     assert (found - wanted).norm() < 1.5 * (single - wanted).norm() + 1e-3
+
+
+def test_completions_of_one_token_alone_go_through_the_layers_as_often_as_others():
+    """Several sharded processes must make the same passes, whatever lengths each has."""
+    model = make_adapted()
+    pairs, passes = [(PROMPTS[0], (5,)), (PROMPTS[2], (9,))], []
+    hook = model.get_base_model().model.register_forward_hook(lambda *_: passes.append(1))
+    found = continued_logprobs(model, arrange(pairs, 0)).logprobs_N
+    hook.remove()
+    assert len(passes) == 2
+    torch.testing.assert_close(found, torch.cat([alone(model, *pair) for pair in pairs]), atol=1e-5, rtol=0)

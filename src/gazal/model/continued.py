@@ -27,7 +27,7 @@ class Continued:
     prompt_R: Tensor
     """Which prompt each completion goes on from."""
     completions_RC: Tensor
-    """Padded on the right."""
+    """Padded on the right; two columns at least."""
     mask_RC: Tensor
     """True on tokens; the log-probabilities of all of them are wanted."""
 
@@ -51,7 +51,9 @@ def arrange(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], pad: int) -> C
     place = {prompt: p for p, prompt in enumerate(dict.fromkeys(tuple(prompt) for prompt, _ in pairs))}
     if () in place:
         raise ValueError("arrange: a prompt is empty. Give at least one token before each completion.")
-    width, length = max(map(len, place)), max(len(completion) for _, completion in pairs)
+    width = max(map(len, place))
+    # Two at least: every batch goes through the layers twice, as FSDP needs of all processes.
+    length = max(2, *(len(completion) for _, completion in pairs))
     prompts_PL = torch.full((len(place), width), pad)
     mask_PL = torch.zeros_like(prompts_PL)
     for prompt, p in place.items():
@@ -100,16 +102,15 @@ def continued_logprobs(model: nn.Module, rows: Continued, *, chunk: int | None =
     # The state at a token predicts the next one: that of the prompt's end the first of the completion.
     hidden_RCD = read.last_hidden_state[rows.prompt_R, -1:]
     n_more = rows.completions_RC.shape[1] - 1
-    if n_more:
-        cache.batch_select_indices(rows.prompt_R)
-        seen = rows.prompt_mask_PL[rows.prompt_R], rows.mask_RC[:, :-1].to(rows.prompt_mask_PL.dtype)
-        start_R1 = positions_PL[rows.prompt_R, -1:] + 1
-        written = plain.base_model(
-            input_ids=rows.completions_RC[:, :-1],
-            attention_mask=torch.cat(seen, dim=1),
-            position_ids=start_R1 + torch.arange(n_more, device=start_R1.device),
-            past_key_values=cache,
-            use_cache=True,
-        )
-        hidden_RCD = torch.cat([hidden_RCD, written.last_hidden_state], dim=1)
+    cache.batch_select_indices(rows.prompt_R)
+    seen = rows.prompt_mask_PL[rows.prompt_R], rows.mask_RC[:, :-1].to(rows.prompt_mask_PL.dtype)
+    start_R1 = positions_PL[rows.prompt_R, -1:] + 1
+    written = plain.base_model(
+        input_ids=rows.completions_RC[:, :-1],
+        attention_mask=torch.cat(seen, dim=1),
+        position_ids=start_R1 + torch.arange(n_more, device=start_R1.device),
+        past_key_values=cache,
+        use_cache=True,
+    )
+    hidden_RCD = torch.cat([hidden_RCD, written.last_hidden_state], dim=1)
     return score_hidden(plain, hidden_RCD[rows.mask_RC], rows.completions_RC[rows.mask_RC], chunk=chunk)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from gazal.model.dora import FactoredDora, sum_products, without_zeros
-from gazal.model.norms import key_of, square_rows
+from gazal.model.norms import square_rows
 
 BLOCK = 256
 """Rows of V at a time."""
@@ -38,7 +38,7 @@ class BlockLinear(Linear):
         if not isinstance(variant, FactoredDora):
             return cast(Tensor, _Adapted.apply(x, *weights, None, None, scale, True))
         magnitude_O = cast(Tensor, self.lora_magnitude_vector[name].weight)
-        key = key_of(self, name, torch.float32)
+        key = variant.norms.key_of(self, name, torch.float32)
         norm_O = variant.norms.look(key)
         if norm_O is None and not torch.is_grad_enabled():  # What only answers gives the same bits each time.
             norm_O = find_norm(*weights, scale)

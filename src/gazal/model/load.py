@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from accelerate.utils import disable_fsdp_ram_efficient_loading
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -41,8 +42,12 @@ def load_tokenizer(config: ModelConfig) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_model(config: ModelConfig) -> PreTrainedModel:
+def load_model(config: ModelConfig, device: torch.device | None = None) -> PreTrainedModel:
     """The model in its dtype, on the accelerator of this process if it has one, in evaluation mode.
+
+    Args:
+        config: Which, and how it is held.
+        device: Where to instead, such as main memory for a model that is yet to be sharded.
 
     Raises:
         ConfigError: There is no such folder or checkpoint, or the attention asked for cannot run here.
@@ -52,6 +57,7 @@ def load_model(config: ModelConfig) -> PreTrainedModel:
     if isinstance(place, Path):
         check_weights(place)
     try:
+        disable_fsdp_ram_efficient_loading()  # It leaves all but one process with zeros, to be filled later.
         with be_quiet():
             model, report = _read_model(config, place)
     except ImportError as error:
@@ -66,7 +72,7 @@ def load_model(config: ModelConfig) -> PreTrainedModel:
     model.name_or_path = model.config._name_or_path = config.path
     if config.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return cast(PreTrainedModel, cast(nn.Module, model).eval().to(find_device()))
+    return cast(PreTrainedModel, cast(nn.Module, model).eval().to(device or find_device()))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 from gazal.config.model import ModelConfig
 from gazal.model.adapter import NAME, find_magnitude, list_adapted_layers, load_adapter
 from gazal.model.load import load_model
+from gazal.model.shards import gather
 
 
 @torch.no_grad()
@@ -26,7 +27,8 @@ def merge_copy(adapted: PeftModel, into: PreTrainedModel | None = None) -> PreTr
     """A plain model whose weights hold the adapter.
 
     Args:
-        adapted: The base with its adapter; neither is changed.
+        adapted: The base with its adapter; neither is changed. Where it is sharded, every process must call
+            this, and each gets a whole copy.
         into: What an earlier call for the same base returned. Its storage is used again and only the adapted
             layers are written, so that a merge per training step costs little. None makes a new copy.
 
@@ -71,14 +73,14 @@ def merge_weight(layer: LoraLayer) -> Tensor:
     """
     if layer.merged:
         raise ValueError("merge_weight: PEFT has merged this layer in place. Call unmerge() first.")
-    weight_OI = cast(Tensor, layer.get_base_layer().weight).float()
-    weight_A_RI = cast(Tensor, layer.lora_A[NAME].weight).float()
-    weight_B_OR = cast(Tensor, layer.lora_B[NAME].weight).float()
+    weight_OI = gather(cast(Tensor, layer.get_base_layer().weight)).float()
+    weight_A_RI = gather(cast(Tensor, layer.lora_A[NAME].weight)).float()
+    weight_B_OR = gather(cast(Tensor, layer.lora_B[NAME].weight)).float()
     merged_OI = weight_OI + layer.scaling[NAME] * (weight_B_OR @ weight_A_RI)
     magnitude_O = find_magnitude(layer)
     if magnitude_O is not None:
         norm_O = torch.linalg.norm(merged_OI, dim=1)
-        merged_OI = merged_OI * (magnitude_O.float() / norm_O).unsqueeze(1)
+        merged_OI = merged_OI * (gather(magnitude_O).float() / norm_O).unsqueeze(1)
     return merged_OI
 
 
@@ -105,6 +107,11 @@ def _copy_tensors(base: PreTrainedModel, plain: PreTrainedModel) -> None:
         prefix = f"{path}." if path else ""
         for name, _ in list(module.named_parameters(recurse=False)):
             if prefix + name in parameters:  # A tied weight stands under its first name only.
-                module.register_parameter(name, nn.Parameter(parameters[prefix + name].detach().clone()))
+                module.register_parameter(name, nn.Parameter(_copy(parameters[prefix + name])))
         for name, _ in list(module.named_buffers(recurse=False)):
-            module._buffers[name] = buffers[prefix + name].detach().clone()
+            module._buffers[name] = _copy(buffers[prefix + name])
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    whole = gather(tensor)
+    return whole.clone() if whole.data_ptr() == tensor.data_ptr() else whole

@@ -16,6 +16,7 @@ import torch
 from peft.tuners.lora.layer import LoraLayer
 from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 BLOCK = 64
@@ -36,6 +37,21 @@ class KeptNorms:
         self._norm_O = torch.empty(0)
         self._base_key: tuple[Any, ...] = ()
         self._square_O = torch.empty(0)
+        self._shards: tuple[Tensor, ...] = ()
+
+    def watch(self, layer: LoraLayer, name: str) -> None:
+        """Tell changes by the shards that the layer holds now, as FSDP2 registers them outside of a pass.
+
+        What it gathers for a pass may stand where that of the last pass stood, with other values, and counts
+        as the same version. The shards are written to as other parameters are. Whoever puts other parameters
+        in their place, instead of writing to them, calls this again.
+        """
+        self._shards = tuple(w for w in _list_weights(layer, name) if isinstance(w, DTensor))
+
+    def key_of(self, layer: LoraLayer, name: str, dtype: torch.dtype) -> tuple[Any, ...]:
+        """Another one whenever the norms may have changed."""
+        tensors = self._shards or _list_weights(layer, name)
+        return _steps, layer.scaling[name], dtype, *map(_key_of, tensors)
 
     def look(self, key: tuple[Any, ...]) -> Tensor | None:
         """The norms that were kept under this key, [O] in float32; None if the weights have changed since."""
@@ -48,11 +64,11 @@ class KeptNorms:
     @torch.no_grad()
     def find(self, layer: LoraLayer, name: str, dtype: torch.dtype) -> Tensor:
         """The norms, [O] in float32, of the base's weight with A and B as they are in ``dtype``."""
-        key = key_of(layer, name, dtype)
+        key = self.key_of(layer, name, dtype)
         norm_O = self.look(key)
         if norm_O is None:
             base = cast(nn.Linear, layer.get_base_layer())
-            base_key = _key_of(base.weight)
+            base_key = _key_of(self._shards[0] if self._shards else base.weight)
             if base_key != self._base_key:
                 self._square_O, self._base_key = square_rows(dequantize_module_weight(base)), base_key
             weight_A, weight_B = (cast(Tensor, f[name].weight) for f in (layer.lora_A, layer.lora_B))
@@ -60,12 +76,6 @@ class KeptNorms:
             norm_O = (self._square_O + added_O).clamp_(min=0).sqrt_()
             self.keep(key, norm_O)
         return norm_O
-
-
-def key_of(layer: LoraLayer, name: str, dtype: torch.dtype) -> tuple[Any, ...]:
-    """Another one whenever the norms may have changed."""
-    tensors = (layer.get_base_layer().weight, layer.lora_A[name].weight, layer.lora_B[name].weight)
-    return _steps, layer.scaling[name], dtype, *(_key_of(cast(Tensor, tensor)) for tensor in tensors)
 
 
 def square_rows(weight_OI: Tensor) -> Tensor:
@@ -95,8 +105,19 @@ def _multiply(base: nn.Linear, weight_A_RI: Tensor) -> Tensor:
     return (out_RO if base.bias is None else out_RO - base.bias).T.contiguous()
 
 
+def _list_weights(layer: LoraLayer, name: str) -> tuple[Tensor, Tensor, Tensor]:
+    """W, A and B."""
+    weights = (layer.get_base_layer().weight, layer.lora_A[name].weight, layer.lora_B[name].weight)
+    return cast(tuple[Tensor, Tensor, Tensor], weights)
+
+
 def _key_of(tensor: Tensor) -> tuple[Any, ...]:
-    return tensor.data_ptr(), tensor._version, tensor.device
+    part = tensor
+    if isinstance(tensor, DTensor):
+        with torch.no_grad():  # Else it is another tensor, whose version is its own.
+            part = tensor.to_local()
+    # What is written through a DTensor counts as a change of it, not of its part, and the other way round.
+    return part.data_ptr(), part._version, tensor._version, tensor.device
 
 
 def _count_step(*_: Any) -> None:

@@ -9,14 +9,24 @@ from peft import PeftModel
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from gazal.model.adapter import SETTINGS
+from gazal.model.adapter import SETTINGS, list_trainable
 from gazal.model.load import be_quiet
+from gazal.model.processes import is_main
+from gazal.model.shards import gather
 
 
 def save_adapter(adapted: PeftModel, folder: Path) -> None:
-    """Write the adapter as a folder that stock PEFT loads."""
-    # Without this PEFT asks the hub whether the base's vocabulary has grown.
-    adapted.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
+    """Write the adapter as a folder that stock PEFT loads.
+
+    Of several processes one writes; where the model is sharded, all must call this.
+    """
+    whole = {name: gather(parameter) for name, parameter in list_trainable(adapted).items()}
+    if not is_main():
+        return
+    # Without save_embedding_layers=False PEFT asks the hub whether the base's vocabulary has grown.
+    adapted.save_pretrained(
+        str(folder), state_dict=whole, safe_serialization=True, save_embedding_layers=False
+    )
     settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     # PEFT keeps the targets in a set, whose order changes from one process to the next.
     settings["target_modules"] = sorted(settings["target_modules"])

@@ -7,17 +7,21 @@ and the position in the data follow from the step.
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import gather_object
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gazal.errors import TrainingError
+from gazal.model.processes import find_index, is_main
+from gazal.model.shards import gather, spread_like
 
 PREFIX = "checkpoint-"
 
@@ -43,6 +47,9 @@ class Learner:
 def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, fingerprint: str) -> None:
     """Write a checkpoint, then remove the earlier ones.
 
+    Of several processes one writes, and all must call this: each has its random state, and with sharded
+    weights its part of everything. What is written is whole, however many they are.
+
     Args:
         folder: Of the stage.
         step: Optimizer steps done.
@@ -53,17 +60,18 @@ def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, finge
     Raises:
         TrainingError: It cannot be written. The earlier checkpoint stays.
     """
+    weights = _gather_all(learner.parameters)
+    state, random = _gather_all(_flatten(learner.optimizers)), _gather_random()
+    if not is_main():
+        return
     target = folder / f"{PREFIX}{step:06d}"
     part = folder / f"{target.name}.part"
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        save_file(
-            {name: p.detach().contiguous() for name, p in learner.parameters.items()},
-            part / "weights.safetensors",
-        )
-        save_file(_flatten(learner.optimizers), part / "optimizer.safetensors")
-        save_file(_read_random(), part / "random.safetensors")
+        save_file(weights, part / "weights.safetensors")
+        save_file(state, part / "optimizer.safetensors")
+        save_file(random, part / "random.safetensors")
         save_file(kept.tensors, part / "kept.safetensors")
         facts = {"step": step, "fingerprint": fingerprint, "kept": kept.facts}
         (part / "state.json").write_text(json.dumps(facts, allow_nan=False))
@@ -108,7 +116,7 @@ def load_checkpoint(folder: Path, learner: Learner, fingerprint: str) -> tuple[i
         )
     with torch.no_grad():
         for name, parameter in learner.parameters.items():
-            parameter.copy_(tensors["weights"][name])
+            parameter.copy_(spread_like(tensors["weights"][name], parameter))
     _unflatten(learner.optimizers, tensors["optimizer"])
     _write_random(tensors["random"])
     return step, Kept(tensors=tensors["kept"], facts=kept)
@@ -121,7 +129,7 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 def _flatten(optimizers: tuple[Optimizer, ...]) -> dict[str, Tensor]:
     return {
-        f"{which}/{n}/{name}": value.contiguous()
+        f"{which}/{n}/{name}": value
         for which, optimizer in enumerate(optimizers)
         for n, entry in optimizer.state_dict()["state"].items()
         for name, value in entry.items()
@@ -130,21 +138,42 @@ def _flatten(optimizers: tuple[Optimizer, ...]) -> dict[str, Tensor]:
 
 def _unflatten(optimizers: tuple[Optimizer, ...], tensors: dict[str, Tensor]) -> None:
     states: list[dict[int, dict[str, Tensor]]] = [{} for _ in optimizers]
+    held = [[p for group in optimizer.param_groups for p in group["params"]] for optimizer in optimizers]
     for name, tensor in tensors.items():
         which, n, key = name.split("/", 2)
-        states[int(which)].setdefault(int(n), {})[key] = tensor
+        value = spread_like(tensor, held[int(which)][int(n)])
+        states[int(which)].setdefault(int(n), {})[key] = value
     for optimizer, state in zip(optimizers, states, strict=True):
         optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
 
 
-def _read_random() -> dict[str, Tensor]:
+def _gather_all(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Whole tensors, one after the other; nothing in processes that do not write."""
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        whole = gather(tensor)
+        if is_main():
+            found[name] = whole.cpu().contiguous()
+    return found
+
+
+def _gather_random() -> dict[str, Tensor]:
+    """Every process's random states; dropout draws from them."""
     states = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         states["cuda"] = torch.cuda.get_rng_state()
-    return states
+    named = {_name_random(name, find_index()): state for name, state in states.items()}
+    return {name: state for part in gather_object([named]) for name, state in part.items()}
 
 
 def _write_random(states: dict[str, Tensor]) -> None:
-    torch.set_rng_state(states["cpu"])
-    if "cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["cuda"])
+    """Take up this process's; where there are more of them than there were, the first one's."""
+    mine = {name: states.get(_name_random(name, find_index()), states.get(name)) for name in ("cpu", "cuda")}
+    if mine["cpu"] is not None:
+        torch.set_rng_state(mine["cpu"])
+    if mine["cuda"] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(mine["cuda"])
+
+
+def _name_random(device: str, index: int) -> str:
+    return f"{device}.{index}" if index else device

@@ -13,18 +13,18 @@ from typing import Any, Protocol
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
 from torch import Tensor, nn
 
 from gazal.config.optim import OptimConfig
 from gazal.errors import TrainingError
 from gazal.model.adapter import list_trainable
+from gazal.model.processes import start_accelerator
+from gazal.model.shards import is_sharded
 from gazal.train.batch import Tokens
 from gazal.train.checkpoint import Kept, Learner, load_checkpoint, save_checkpoint
 from gazal.train.optimizer import make_optimizers
+from gazal.train.spread import Metrics, add_up, clip_gradients, share_out
 from gazal.train.step import ROLLOUTS, STEPS, Step, append_lines, cut_lines
-
-Metrics = dict[str, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ def train(stage: Stage, folder: Path, fingerprint: str) -> Iterator[Step]:
     Raises:
         TrainingError: A loss or gradient is not a number, or the disk fails. The newest checkpoint stays.
     """
-    accelerator, learner = Accelerator(), _start_learner(stage)
+    accelerator, learner = start_accelerator(), _start_learner(stage)
     start, kept = load_checkpoint(folder, learner, fingerprint)
     stage.restore(kept)
     if accelerator.is_main_process:
@@ -115,8 +115,8 @@ def train(stage: Stage, folder: Path, fingerprint: str) -> Iterator[Step]:
         if accelerator.is_main_process:
             append_lines(folder / ROLLOUTS, batch.records)
             append_lines(folder / STEPS, [{"step": done.step, **done.metrics}])
-            if done.step % stage.optim.checkpoint_every == 0 or done.step == done.of:
-                save_checkpoint(folder, done.step, learner, stage.keep(), fingerprint)
+        if done.step % stage.optim.checkpoint_every == 0 or done.step == done.of:
+            save_checkpoint(folder, done.step, learner, stage.keep(), fingerprint)
         yield done
 
 
@@ -154,14 +154,14 @@ def _take_step(
         group["lr"] = rate * group["share"]
     stage.model.train()
     seen: Metrics = {"loss": 0.0}
-    for micro in batch.micros[accelerator.process_index :: accelerator.num_processes]:
+    for micro, counts in share_out(batch.micros, accelerator, is_sharded(stage.model)):
         loss, more = stage.find_loss(micro, batch.n_tokens, accelerator.device)
-        accelerator.backward(loss)
-        for name, value in {"loss": loss.item(), **more}.items():
+        (loss * counts).backward()
+        for name, value in {"loss": loss.item(), **more}.items() if counts else ():
             seen[name] = (seen.get(name) or 0.0) + (value or 0.0)
     parameters = list(learner.parameters.values())
-    _add_up(seen, parameters, accelerator)
-    norm = torch.nn.utils.clip_grad_norm_(parameters, stage.optim.max_grad_norm).item()
+    add_up(seen, parameters, accelerator)
+    norm = clip_gradients(parameters, stage.optim.max_grad_norm, accelerator)
     if not (math.isfinite(norm) and math.isfinite(seen.get("loss") or 0.0)):
         raise TrainingError(
             f"step {number + 1}: loss {seen.get('loss')}, gradient norm {norm}. The learning rate "
@@ -171,27 +171,3 @@ def _take_step(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     return {**seen, "grad_norm": norm, "learning_rate": rate, "tokens": float(batch.n_tokens)}
-
-
-def _add_up(seen: Metrics, parameters: Sequence[nn.Parameter], accelerator: Accelerator) -> None:
-    """Sum gradients and metrics over the processes; each holds its micro-batches' part of the step's mean.
-
-    Not through DistributedDataParallel: the backbone and the output layer are called one by one, which its
-    forward hooks do not see, and an adapter's gradients are small enough for one exchange at the end.
-    """
-    for parameter in parameters:
-        if parameter.grad is None:  # No micro-batch here, or none that reached it.
-            parameter.grad = torch.zeros_like(parameter)
-    if accelerator.num_processes == 1:
-        return
-    flat = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
-    flat = accelerator.reduce(flat, reduction="sum")
-    at = 0
-    for parameter in parameters:
-        assert parameter.grad is not None and isinstance(flat, Tensor)
-        parameter.grad.copy_(flat[at : at + parameter.numel()].view_as(parameter))
-        at += parameter.numel()
-    names = sorted(set(gather_object(list(seen))))  # A process without a micro-batch has seen nothing.
-    sums = accelerator.reduce(torch.tensor([seen.get(n) or 0.0 for n in names], device=accelerator.device))
-    assert isinstance(sums, Tensor)
-    seen.update(zip(names, sums.tolist(), strict=True))

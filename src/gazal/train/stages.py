@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from peft import PeftModel
+from transformers import PreTrainedTokenizerBase
 
 from gazal.config.grpo import GRPOConfig
 from gazal.config.model import ModelConfig
@@ -22,8 +24,9 @@ from gazal.model.build import build_model, train_tokenizer
 from gazal.model.card import write_card
 from gazal.model.load import load_model, load_tokenizer
 from gazal.model.merge import merge_copy
-from gazal.model.processes import find_device, is_main
+from gazal.model.processes import find_device, find_index, is_main
 from gazal.model.save import save_adapter, save_model
+from gazal.model.shards import find_start, is_sharded, shard
 from gazal.train.grpo import GRPO
 from gazal.train.loop import train
 from gazal.train.pretrain import Pretraining, write_texts
@@ -61,8 +64,9 @@ def run_sft(
     config = recipe.sft
     assert isinstance(config, SFTConfig)
     tokenizer = load_tokenizer(recipe.model)
-    model = load_model(recipe.model)
+    model = load_model(recipe.model, find_start())
     adapted = add_adapter(model, recipe.adapter, recipe.seed)
+    shard(adapted)
     examples = tokenize_examples(pairs, tokenizer, config, recipe.model.enable_thinking)
     counts |= {
         "examples": len(examples),
@@ -71,9 +75,7 @@ def run_sft(
     }
     pad = cast(int, tokenizer.pad_token_id)
     yield from train(SFT(adapted, examples, pad, config, recipe.seed), stage.part, stage.fingerprint)
-    if is_main():
-        save_adapter(adapted, stage.part / ADAPTER)
-        save_model(merge_copy(adapted), tokenizer, stage.part / MERGED)
+    _save(adapted, tokenizer, stage)
 
 
 def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: StageFolder) -> Iterator[Step]:
@@ -89,25 +91,34 @@ def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: S
     config = recipe.grpo
     assert isinstance(config, GRPOConfig)
     from_where = start_from(recipe.model, start)
-    tokenizer, model = load_tokenizer(from_where), load_model(from_where)
+    tokenizer, model = load_tokenizer(from_where), load_model(from_where, find_start())
     if start is not None:
         # The name goes into the adapter's files, which are the same wherever the run's folder is.
         name = os.path.relpath(start, stage.final.parent)
         model.name_or_path = model.config._name_or_path = name
     adapted = add_adapter(model, recipe.adapter, recipe.seed + 1)
+    shard(adapted)
     engine = LocalEngine(
         merge_copy(adapted), tokenizer, enable_thinking=recipe.model.enable_thinking, name="policy"
     )
     grpo = GRPO(adapted, engine, cases, config, recipe.seed)
     yield from train(grpo, stage.part, stage.fingerprint)
-    if is_main():
-        save_adapter(adapted, stage.part / ADAPTER)
-        save_model(merge_copy(adapted), tokenizer, stage.part / MERGED)
+    _save(adapted, tokenizer, stage)
 
 
 def _prepare(seed: int) -> None:
     keep_freed_memory()
-    torch.manual_seed(seed)  # Of dropout, whatever ran before in this process.
+    # Of dropout, whatever ran before in this process; each process drops out other places.
+    torch.manual_seed(seed + 1_000_003 * find_index())
+
+
+def _save(adapted: PeftModel, tokenizer: PreTrainedTokenizerBase, stage: StageFolder) -> None:
+    """The adapter and a merged copy, by one process; where weights are sharded, the others give theirs."""
+    save_adapter(adapted, stage.part / ADAPTER)
+    if is_main() or is_sharded(adapted):
+        merged = merge_copy(adapted)
+        if is_main():
+            save_model(merged, tokenizer, stage.part / MERGED)
 
 
 def start_from(base: ModelConfig, merged: Path | None) -> ModelConfig:
