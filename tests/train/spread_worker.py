@@ -51,10 +51,16 @@ def go(stage, folder: Path, n: int | None = None) -> None:
 
 def sft(folder: Path) -> None:
     """Five ragged rows for two processes: one learns from three of them, the other from two."""
-    go(
-        make_sft(sft_config(steps=20, rows_per_step=5, micro_rows=1, packing=False, max_grad_norm=1e6)),
-        folder,
-    )
+    go(make_ragged(), folder)
+
+
+def early(folder: Path) -> None:
+    """The same, stopped after five steps; where it was stopped before, to its end."""
+    go(make_ragged(), folder, None if folder.exists() else 5)
+
+
+def make_ragged():
+    return make_sft(sft_config(steps=20, rows_per_step=5, micro_rows=1, packing=False, max_grad_norm=1e6))
 
 
 def one_row(folder: Path) -> None:

@@ -76,7 +76,7 @@ def forker(tmp_path_factory):
 def alone(forker, tmp_path_factory):
     """One process; it also writes down the rollouts that all learn from."""
     folder = tmp_path_factory.mktemp("spread")
-    Launch(forker, folder, "one", *SAME, "base").wait()
+    Launch(forker, folder, "one", *SAME, "base", "early").wait()
     return folder
 
 
@@ -90,7 +90,7 @@ def both(request, forker, alone):
 @pytest.fixture(scope="module")
 def live(forker, alone):
     """GRPO from a base to files, sharded, never stopped."""
-    Launch(forker, alone, "fsdp", "norms", "live").wait()
+    Launch(forker, alone, "fsdp", "norms", "early", "live").wait()
     return alone / "fsdp" / "live" / "grpo.part"
 
 
@@ -145,6 +145,22 @@ def test_a_stopped_run_goes_on_as_if_never_stopped_each_process_with_its_random_
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     saved = load_file(stopped / "checkpoint-000006" / "random.safetensors")
     assert not torch.equal(saved["cpu"], saved["cpu.1"])
+
+
+def test_a_sharded_run_goes_on_in_one_process_and_the_other_way_round(forker, alone, live):
+    launches, ends = [], []
+    for begun, ended in (("fsdp", "one"), ("one", "fsdp")):
+        (alone / "crossed" / ended).mkdir(parents=True)
+        shutil.copytree(alone / begun / "early", alone / "crossed" / ended / "early")
+        launches.append(Launch(forker, alone / "crossed", ended, "early"))
+    for launch in launches:
+        launch.wait()
+    whole = load_file(alone / "one" / "sft" / "weights-0.safetensors")
+    for ended in ("one", "fsdp"):
+        folder = alone / "crossed" / ended / "early"
+        assert len(read_steps(folder)) == 20
+        ends.append(differ(whole, load_file(folder / "weights-0.safetensors")))
+    assert max(ends) < 1e-4, ends
 
 
 def test_kept_norms_are_never_those_of_other_weights(live):
