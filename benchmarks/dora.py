@@ -18,10 +18,9 @@ from typing import Any, cast
 
 import peft
 import torch
+from common import measure_peak
 from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
-from torch._C._profiler import _EventType  # pyright: ignore[reportPrivateImportUsage]
-from torch.profiler import ProfilerActivity, profile
 
 from gazal.model.allocator import keep_freed_memory
 from gazal.model.linear import use_fast
@@ -67,28 +66,7 @@ class Layer:
         """Bytes of live tensors at most, with weights, input and gradients."""
         self.clear(x)
         held = sum(p.numel() * p.element_size() for p in (*self.model.parameters(), x, grad))
-        if x.is_cuda:
-            torch.cuda.reset_peak_memory_stats()
-            before = torch.cuda.memory_allocated()
-            self.run(x, grad, 1)
-            return held + torch.cuda.max_memory_allocated() - before
-        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
-            self.run(x, grad, 1)
-        return held + _find_peak(seen)
-
-
-def _find_peak(seen: Any) -> int:
-    events, sizes = list(seen.profiler.kineto_results.experimental_event_tree()), []
-    while events:
-        event = events.pop()
-        events += event.children
-        if event.typed[0] == _EventType.Allocation:
-            sizes.append((event.start_time_ns, event.typed[1].alloc_size))
-    live, peak = 0, 0
-    for _, size in sorted(sizes, key=lambda item: item[0]):
-        live += size
-        peak = max(peak, live)
-    return peak
+        return held + measure_peak(lambda: self.run(x, grad, 1), "cuda" if x.is_cuda else "cpu")
 
 
 def take_time(work: Callable[[], object], device: str) -> float:

@@ -1,0 +1,64 @@
+"""Benchmarks run by one command at their smallest, and their line of JSON holds what it is read for."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(name, *words):
+    """What a benchmark prints, and its line of JSON."""
+    command = [sys.executable, ROOT / "benchmarks" / f"{name}.py", "--json", *map(str, words)]
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads(done.stdout.splitlines()[-1])
+
+
+def test_all_ways_of_rollout_write_the_same_number_of_tokens():
+    sizes = ("--layers", 1, "--prompts", 2, "--group", 3, "--limit", 12, "--repeats", 1)
+    said, found = run("rollout", "--widths", 32, *sizes)
+    assert {"ours", "generate", "continuous", "peft dora"} == set(found["settings"])
+    assert found["replies"] == 6 and 6 <= found["tokens"] < 72
+    for way in ("ours", "generate", "continuous", "peft_dora"):
+        assert found[f"{way}_cpu_s"] > 0 and found[f"{way}_wall_s"] > 0
+        rate = found["tokens"] / found[f"{way}_cpu_s"]
+        assert found[f"{way}_tokens_per_cpu_s"] == pytest.approx(rate)
+        assert found[f"{way}_over_ours"] == pytest.approx(found[f"{way}_cpu_s"] / found["ours_cpu_s"])
+    assert found["versions"]["transformers"] in said
+
+
+def test_no_tensor_of_an_update_is_as_large_as_tokens_by_vocabulary():
+    sizes = ("--width", 32, "--layers", 1, "--prompt", 8, "--rank", 2, "--micro", 4)
+    point = ("--vocabulary", 151_936, "--length", 200, "--group", 4)
+    axes = ("--vocabularies", 151_936, "--lengths", 200, "--groups", 4)
+    _, found = run("memory", *sizes, *point, *axes)
+    (row,) = found["rows"]
+    assert row["matrix_mb"] > 4 * 2**26 / 1e6, "too small to be cut into chunks"
+    assert row["largest_mb"] <= 4 * 2**26 / 1e6
+    assert row["whole_mb"] > 2 * row["matrix_mb"]
+    assert row["gradient_difference"] < 1e-4 and row["ours_loss"] == pytest.approx(
+        row["whole_loss"], abs=1e-5
+    )
+    assert row["estimate_mb"] > 0 and row["ours_cpu_s"] > 0 and row["whole_cpu_s"] > 0
+
+
+def test_arms_of_training_are_compared_and_kept(tmp_path):
+    sizes = ("--steps", 2, "--rows", 2, "--examples", 8, "--cases", 3, "--facts", 3, "--passages", 4)
+    words = (*sizes, "--repeats", 1, "--out", tmp_path)
+    said, _ = run("adapter_vs_full", *words, "--arms", "full@1e-3")
+    assert "full@1e-3: step 2 of 2" in said
+    said, found = run("adapter_vs_full", *words, "--arms", "full@1e-3", "dora+rs:2")
+    assert "full@1e-3: step" not in said and "dora+rs:2: step 2 of 2" in said
+    full, dora = found["rows"]
+    assert (full["trainable"], dora["trainable"]) == (2_705_600, 4 * (4 * 960 + 2 * 2_112 + 1_728))
+    assert dora["peak_mb"] < full["peak_mb"]
+    assert {"accuracy", "ci95", "loss_over_base", "facts_delta", "step_cpu_s", "cpu_s"} <= set(full)
+    assert {"delta", "delta_ci95", "p"} <= set(dora) and "delta" not in full
+    assert full["passage_loss"] == pytest.approx(found["base"]["passage_loss"] + full["loss_over_base"])
+    assert full["loss_over_base"] != 0.0 and full["last_loss"] != dora["last_loss"]
