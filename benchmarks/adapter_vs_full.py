@@ -90,12 +90,7 @@ def run_arm(arm: Arm, work: Work, folder: Path, fingerprint: str) -> dict[str, A
     """Train, then ask."""
     stage, plain = start(arm, work)
     folder.mkdir(parents=True, exist_ok=True)
-    began, wall, loss = time.process_time(), time.perf_counter(), 0.0
-    for step in train(stage, folder, fingerprint):
-        loss = step.metrics["loss"]
-        print(f"\r{arm.name}: step {step.step} of {step.of}, loss {loss:.3f}", end="", flush=True)
-    spent = {"cpu_s": time.process_time() - began, "wall_s": time.perf_counter() - wall}
-    print()
+    steps = train_on(stage, folder, arm.name, fingerprint)
     trainable = sum(p.numel() for p in list_trainable(stage.model).values())
     model = merge_copy(cast(Any, stage.model)) if arm.adapter else plain.requires_grad_(False).eval()
     asked = [Request(case_id=case.id, sample=0, prompt=write_prompt(case)) for case in work.cases]
@@ -104,12 +99,27 @@ def run_arm(arm: Arm, work: Work, folder: Path, fingerprint: str) -> dict[str, A
     result, right = weigh_replies(work.cases, [r.trace for r in engine.generate(asked, sampling, work.seed)])
     scores = {key: asdict(result)[key] for key in ("accuracy", "ci95", "format_ok", "steps_supported")}
     return {
-        **{"arm": arm.name, "trainable": trainable, "rate": arm.rate, "last_loss": loss},
-        **spent,
+        **{"arm": arm.name, "trainable": trainable, "rate": arm.rate, "last_loss": steps[-1]["loss"]},
+        **{key: sum(step[key] for step in steps) for key in ("cpu_s", "wall_s")},
         **scores,
         "right": dict(right),
         **ask_for_the_base(model, work),
     }
+
+
+def train_on(stage: SFT, folder: Path, name: str, fingerprint: str) -> list[dict[str, Any]]:
+    """Train to the end; what each step took, also of those before a stop."""
+    ledger = folder / "spent.jsonl"
+    began, wall = time.process_time(), time.perf_counter()
+    for step in train(stage, folder, fingerprint):
+        spent = {"cpu_s": time.process_time() - began, "wall_s": time.perf_counter() - wall}
+        with ledger.open("a") as file:
+            file.write(json.dumps({"step": step.step, "loss": step.metrics["loss"], **spent}) + "\n")
+        print(f"\r{name}: step {step.step} of {step.of}, loss {step.metrics['loss']:.3f}", end="", flush=True)
+        began, wall = time.process_time(), time.perf_counter()
+    print()
+    lines = [json.loads(line) for line in ledger.read_text().splitlines()]
+    return list({line["step"]: line for line in lines}.values())  # A step that was made again counts once.
 
 
 def measure_steps(arms: Sequence[Arm], work: Work, repeats: int) -> dict[str, dict[str, float]]:

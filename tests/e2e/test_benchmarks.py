@@ -53,9 +53,12 @@ def test_arms_of_training_are_compared_and_kept(tmp_path):
     words = (*sizes, "--repeats", 1, "--out", tmp_path)
     said, _ = run("adapter_vs_full", *words, "--arms", "full@1e-3")
     assert "full@1e-3: step 2 of 2" in said
+    (kept,) = tmp_path.glob("*/full@1e-3.json")
+    before = kept.stat().st_mtime_ns
     said, found = run("adapter_vs_full", *words, "--arms", "full@1e-3", "dora+rs:2")
     assert "full@1e-3: step" not in said and "dora+rs:2: step 2 of 2" in said
     full, dora = found["rows"]
+    assert kept.stat().st_mtime_ns == before, "it was made again"
     assert (full["trainable"], dora["trainable"]) == (2_705_600, 4 * (4 * 960 + 2 * 2_112 + 1_728))
     assert dora["peak_mb"] < full["peak_mb"]
     assert {"accuracy", "ci95", "loss_over_base", "facts_delta", "step_cpu_s", "cpu_s"} <= set(full)
