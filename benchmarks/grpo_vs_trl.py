@@ -60,9 +60,9 @@ CLIP_LOW, CLIP_HIGH, RATE = 0.2, 0.28, 1e-5
 BATCHED = {"per_device_train_batch_size": ROLLOUTS, "gradient_accumulation_steps": 1}
 SPLIT = {"per_device_train_batch_size": 16, "gradient_accumulation_steps": ROLLOUTS // 16}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "generate, one batch": BATCHED,
-    "generate, batches of 16": SPLIT,
-    "continuous batching, batches of 16": {**SPLIT, "use_transformers_continuous_batching": True},
+    "one-batch": BATCHED,
+    "batches-of-16": SPLIT,
+    "continuous-batching": {**SPLIT, "use_transformers_continuous_batching": True},
 }
 RULES: dict[str, Any] = {  # The same objective as ours, and nothing that only costs time.
     "use_cpu": True,
@@ -294,13 +294,13 @@ def find_theirs(trainer: GRPOTrainer, items: Sequence[Learnable], pad: int) -> d
     }
     model = cast(PeftModel, trainer.model)
     model.train()
-    trainer.current_gradient_accumulation_steps = 1
+    trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
     loss = trainer._compute_loss(model, inputs)
     loss.backward()
     return take_gradients(model, loss.detach())
 
 
-def measure(width: int, layers: int, steps: int) -> dict[str, Any]:
+def measure(width: int, layers: int, steps: int, settings: Sequence[str]) -> dict[str, Any]:
     tokenizer = load_tokenizer(ModelConfig())
     model, their_model = make_pair(width, layers, len(tokenizer))
     cases = choose_cases(tokenizer)
@@ -311,11 +311,11 @@ def measure(width: int, layers: int, steps: int) -> dict[str, Any]:
     def make_theirs(setting: str, n: int) -> Theirs:
         return Theirs(setting, their_model, tokenizer, cases, n)
 
-    items, first = record(their_model, prompts), next(iter(SETTINGS))
+    items, first = record(their_model, prompts), settings[0]
     theirs = find_theirs(make_theirs(first, 1).trainer, items, cast(int, tokenizer.pad_token_id))
     result: dict[str, Any] = compare(theirs, find_ours(ours, items, cases))
     print(", ".join(f"{name} {value:.1e}" for name, value in result.items()), flush=True)
-    for setting in SETTINGS:
+    for setting in settings:
         tried[setting] = make_theirs(setting, 2).take_steps()[-1][0]
         print(f"TRL, {setting}: {tried[setting]:.2f} s a step", flush=True)
     best, mine = min(tried, key=lambda setting: tried[setting]), list[tuple[float, float]]()
@@ -353,13 +353,14 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="of TRL")
     args = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
     versions = name_versions()
     print(f"{versions}, width {args.width}, {args.layers} layers, rank {args.width // 8}, one thread")
     print(f"{PROMPTS} x {GROUP} replies of {statistics.mean(LENGTHS):.0f} tokens (limit {LIMIT})", flush=True)
-    found = measure(args.width, args.layers, args.steps)
+    found = measure(args.width, args.layers, args.steps, args.settings)
     for name in ("step", "rollout", "update"):
         theirs, ours, ratio = (found[key] for key in (f"trl_{name}_s", f"our_{name}_s", f"{name}_ratio"))
         print(f"{name:8} TRL {theirs:8.2f} s   ours {ours:8.2f} s   TRL / ours {ratio:.2f}")

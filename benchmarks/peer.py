@@ -8,35 +8,21 @@ import peft
 import torch
 import transformers
 import trl
+from common import make_model
 from peft import PeftModel
 from torch import Tensor
-from transformers import Qwen3Config, Qwen3ForCausalLM
 
 from gazal.config.adapter import AdapterConfig
 from gazal.model.adapter import add_adapter, list_trainable
 
-
-def make_model(width: int, layers: int, vocabulary: int) -> Qwen3ForCausalLM:
-    torch.manual_seed(0)
-    config = Qwen3Config(
-        vocab_size=vocabulary,
-        hidden_size=width,
-        intermediate_size=3 * width,
-        num_hidden_layers=layers,
-        num_attention_heads=width // 64,
-        num_key_value_heads=width // 128,
-        head_dim=64,
-        max_position_embeddings=1024,
-        tie_word_embeddings=True,
-    )
-    return Qwen3ForCausalLM(config).eval()  # By sdpa, as in TRL.
+CONTEXT = 1024
 
 
 def make_pair(width: int, layers: int, vocabulary: int) -> tuple[PeftModel, PeftModel]:
     """Our adapted model and the same by PEFT alone, as if they had trained: nothing is zero."""
-    ours = add_adapter(make_model(width, layers, vocabulary), AdapterConfig(rank=width // 8), seed=0)
+    ours = add_adapter(make_model(width, layers, vocabulary, CONTEXT), AdapterConfig(rank=width // 8), seed=0)
     config = ours.peft_config["default"]
-    theirs = cast(PeftModel, peft.get_peft_model(make_model(width, layers, vocabulary), config))
+    theirs = cast(PeftModel, peft.get_peft_model(make_model(width, layers, vocabulary, CONTEXT), config))
     trained = list_trainable(theirs)
     with torch.no_grad():
         for name, parameter in list_trainable(ours).items():

@@ -40,13 +40,13 @@ from gazal.world.solve import solve
 EXAMPLES, LONGEST, RATE = 32, 640, 1e-5
 GROUPED = {"train_sampling_strategy": "group_by_length"}
 SETTINGS: dict[str, dict[str, Any]] = {
-    "padded, one batch": {"per_device_train_batch_size": EXAMPLES},
-    "padded, 4 batches of 8 of like length": {
+    "one-batch": {"per_device_train_batch_size": EXAMPLES},
+    "like-lengths": {
         "per_device_train_batch_size": 8,
         "gradient_accumulation_steps": 4,
         **GROUPED,
     },
-    "packed, 8 batches of 2 rows": {
+    "packed": {
         "per_device_train_batch_size": 2,
         "gradient_accumulation_steps": 8,
         "packing": True,
@@ -164,18 +164,18 @@ def find_theirs(trainer: SFTTrainer, examples: Sequence[Tokens]) -> dict[str, Te
     return take_gradients(model, loss.detach())
 
 
-def measure(width: int, layers: int, steps: int) -> dict[str, Any]:
+def measure(width: int, layers: int, steps: int, settings: Sequence[str]) -> dict[str, Any]:
     tokenizer, config = load_tokenizer(ModelConfig()), write_config()
     pairs = [(case, solve(case)) for case in make_cases(n=2000, seed=0)]
     examples = tokenize_examples(pairs, tokenizer, config, True)
     model, their_model = make_pair(width, layers, len(tokenizer))
     ours = SFT(model, examples, cast(int, tokenizer.pad_token_id), config, 0)
     first = [example for m in ours.make_batch(0, Accelerator()).micros for row in m.rows for example in row]
-    trainer = Theirs(next(iter(SETTINGS)), their_model, tokenizer, examples).trainer
+    trainer = Theirs(settings[0], their_model, tokenizer, examples).trainer
     result: dict[str, Any] = compare(find_theirs(trainer, first), find_ours(ours))
     print(", ".join(f"{name} {value:.1e}" for name, value in result.items()), flush=True)
     tried = dict[str, float]()
-    for setting in SETTINGS:
+    for setting in settings:
         tried[setting] = Theirs(setting, their_model, tokenizer, examples).take_steps(2)[-1]
         print(f"TRL, {setting}: {tried[setting]:.0f} tokens a second", flush=True)
     best, runner, mine = max(tried, key=lambda setting: tried[setting]), Ours(ours), list[float]()
@@ -200,6 +200,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="of TRL")
     args = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
@@ -209,7 +210,7 @@ def main() -> None:
         f"{versions}, width {args.width}, {args.layers} layers, rank {args.width // 8}, one thread",
         flush=True,
     )
-    found = measure(args.width, args.layers, args.steps)
+    found = measure(args.width, args.layers, args.steps, args.settings)
     ours, theirs = found["our_tokens_per_s"], found["trl_tokens_per_s"]
     print(f"ours {ours:.0f}, TRL {theirs:.0f} tokens a second; ours / TRL {found['throughput_ratio']:.2f}")
     if args.json:

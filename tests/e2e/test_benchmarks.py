@@ -65,3 +65,17 @@ def test_arms_of_training_are_compared_and_kept(tmp_path):
     assert {"delta", "delta_ci95", "p"} <= set(dora) and "delta" not in full
     assert full["passage_loss"] == pytest.approx(found["base"]["passage_loss"] + full["loss_over_base"])
     assert full["loss_over_base"] != 0.0 and full["last_loss"] != dora["last_loss"]
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "keys"),
+    [
+        ("grpo_vs_trl", "batches-of-16", ("step_ratio", "rollout_ratio", "update_ratio")),
+        ("sft_vs_trl", "like-lengths", ("throughput_ratio", "our_tokens_per_s", "trl_tokens_per_s")),
+    ],
+)
+def test_ours_and_trls_step_are_the_same_step(name, setting, keys):
+    _, found = run(name, "--width", 128, "--layers", 1, "--steps", 1, "--settings", setting)
+    assert found["loss_difference"] < 1e-5 and found["gradient_difference"] < 1e-4
+    assert all(found[key] > 0 for key in keys)
+    assert found["trl_fastest"] == setting and found["versions"]["trl"]
