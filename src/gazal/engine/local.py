@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from math import isfinite
 
 import numpy as np
 import torch
@@ -10,13 +9,11 @@ from peft import PeftModel
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from gazal.config.sampling import Sampling
-from gazal.core.chat import hash_prompt
-from gazal.core.trace import Stop, Trace
 from gazal.engine.base import Request, Rollout
 from gazal.engine.batch import Ended, start_batch, write_on
 from gazal.engine.noise import draw_noise
-from gazal.errors import ConfigError, DataError
-from gazal.model.chat import find_end_token, write_prompt_tokens
+from gazal.engine.replies import find_stops, read_prompts, write_rollout
+from gazal.errors import ConfigError
 from gazal.model.merge import merge_copy
 
 
@@ -47,7 +44,7 @@ class LocalEngine:
             )
         self.model, self.tokenizer, self.name = model, tokenizer, name
         self.enable_thinking = enable_thinking
-        self.stops = _find_stops(model, tokenizer)
+        self.stops = find_stops(model, tokenizer)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling, seed: int) -> list[Rollout]:
         """One rollout per request, in the order of the requests."""
@@ -67,8 +64,12 @@ class LocalEngine:
         self, requests: Sequence[Request], sampling: Sampling, seed: int
     ) -> Iterator[tuple[int, Rollout]]:
         """Which request, and its rollout. Between two of them the model is as the caller left it."""
-        distinct = dict.fromkeys(request.prompt for request in requests)
-        read = {prompt: self._read_prompt(prompt, sampling) for prompt in distinct}
+        read = read_prompts(
+            (request.prompt for request in requests),
+            self.tokenizer,
+            enable_thinking=self.enable_thinking,
+            room=self.model.config.max_position_embeddings - sampling.max_new_tokens,
+        )
         for number, request in enumerate(requests):
             if not read[request.prompt]:
                 yield number, self._write_rollout(request, ())
@@ -85,36 +86,12 @@ class LocalEngine:
                     number = numbers[end.number]
                     yield number, self._write_rollout(requests[number], prompts[number], end)
 
-    def _read_prompt(self, prompt: str, sampling: Sampling) -> tuple[int, ...]:
-        """Its tokens; none where it holds control tokens or leaves no room for the reply."""
-        try:
-            tokens = tuple(write_prompt_tokens(self.tokenizer, prompt, self.enable_thinking))
-        except DataError:
-            return ()
-        fits = len(tokens) + sampling.max_new_tokens <= self.model.config.max_position_embeddings
-        return tokens if fits else ()
-
     def _write_rollout(self, request: Request, prompt: tuple[int, ...], end: Ended | None = None) -> Rollout:
         """What became of a request; without an end, it could not be asked."""
-        tokens: tuple[int, ...] = ()
-        logprobs: tuple[float, ...] = ()
-        stop: Stop = "error"
-        if end and all(map(isfinite, end.logprobs)):
-            tokens, logprobs = end.tokens, end.logprobs
-            stop = "end" if tokens[-1] in self.stops else "length"
-        said = list(tokens[: -1 if stop == "end" else None])
-        # Special tokens stay: a trace is verbatim, and some tokenizers count <think> among them.
-        text = self.tokenizer.decode(said, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        trace = Trace(
-            case_id=request.case_id,
-            text=str(text),
-            sample=request.sample,
-            model=self.name,
-            stop=stop,
-            n_tokens=len(tokens),
-            prompt_hash=hash_prompt(request.prompt),
+        written = (end.tokens, end.logprobs) if end else None
+        return write_rollout(
+            request, prompt, written, tokenizer=self.tokenizer, stops=self.stops, name=self.name
         )
-        return Rollout(trace=trace, prompt_tokens=prompt, tokens=tokens, logprobs=logprobs)
 
 
 def _plan_batches(prompts: Mapping[int, tuple[int, ...]], size: int) -> list[list[int]]:
@@ -133,14 +110,6 @@ def _plan_batches(prompts: Mapping[int, tuple[int, ...]], size: int) -> list[lis
         else:
             batches += [group[start : start + size] for start in range(0, len(group), size)]
     return batches
-
-
-def _find_stops(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
-    """Every token that ends a reply: the chat template's, the tokenizer's, the generation settings'."""
-    settings = getattr(model.generation_config, "eos_token_id", None)
-    listed = settings if isinstance(settings, list) else [settings]
-    found = [find_end_token(tokenizer), tokenizer.eos_token_id, *listed]
-    return tuple(sorted({token for token in found if isinstance(token, int)}))
 
 
 @contextmanager

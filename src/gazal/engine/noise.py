@@ -11,6 +11,10 @@ def draw_noise(seed: int, case_id: str, sample: int, n: int) -> NDArray[np.float
 
     More of them begin with the same ones.
     """
+    return np.random.Generator(np.random.Philox(key=derive_key(seed, case_id, sample))).random(n)
+
+
+def derive_key(seed: int, case_id: str, sample: int) -> int:
+    """128 bits that belong to one reply under one seed."""
     name = f"{seed}\x1f{sample}\x1f{case_id}".encode("utf-8", "surrogatepass")
-    key = int.from_bytes(hashlib.sha256(name).digest()[:16], "big")
-    return np.random.Generator(np.random.Philox(key=key)).random(n)
+    return int.from_bytes(hashlib.sha256(name).digest()[:16], "big")
