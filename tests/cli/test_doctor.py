@@ -97,7 +97,10 @@ def test_a_machine_with_everything(host):
     status, said = run()
     assert status == 0 and said.endswith("gazal can run here\n")
     assert "fault:" not in said and "warning:" not in said
-    assert "not set: no public question sets" in said and "not installed (not used yet)" in said
+    assert (
+        "not set: no public question sets" in said
+        and "not installed (only for grpo.engine.kind vllm)" in said
+    )
 
 
 def test_json_says_the_same(host):

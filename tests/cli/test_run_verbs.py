@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,14 @@ def test_the_dry_run_lists_every_problem_at_once(here):
         "  grpo.cases.1: gives cases that came from an earlier source already",
     ):
         assert any(line.startswith(start) for line in said), (start, said)
+
+
+@pytest.mark.skipif(find_spec("vllm") is not None, reason="vLLM is installed")
+def test_the_dry_run_says_that_vllm_is_not_installed_unless_a_server_has_it(here):
+    words = ["run", "whole.yaml", "--dry-run", "--set", "grpo.engine.kind=vllm"]
+    refuses(gazal(*words, cwd=here), "grpo.engine.kind: vllm is not installed")
+    done = gazal(*words, "--set", "grpo.engine.address=http://127.0.0.1:8000", cwd=here)
+    assert done.returncode == 0 and "note: grpo.engine is vllm: the memory of grpo" in done.stdout
 
 
 def test_the_dry_run_finds_missing_weights_and_templates(here):

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from gazal.config.adapter import AdapterConfig
 from gazal.config.base import Settings
 from gazal.config.data import FileSource, SuiteSource, WorldSource
+from gazal.config.engine import EngineConfig
 from gazal.config.evaluate import EvaluateConfig
 from gazal.config.grpo import GRPOConfig
 from gazal.config.model import ModelConfig
@@ -32,6 +33,7 @@ WHOLE = (
     PretrainConfig(passages=9, **STEPS),
     TinyShape(),
     EvaluateConfig(cases=CASES),
+    EngineConfig(kind="vllm", address="http://127.0.0.1:8000"),
     Sampling(),
     RewardConfig(),
     OptimConfig(**STEPS),
@@ -125,6 +127,10 @@ OUT_OF_RANGE = [
     (GRPOConfig, "clip_low", [0, 1]),
     (GRPOConfig, "clip_high", [0]),
     (GRPOConfig, "kl", [-0.1]),
+    (EngineConfig, "kind", ["sglang", "VLLM"]),
+    (EngineConfig, "address", ["127.0.0.1:8000", "ftp://a", "http://", "http://a b", "http://a/?b"]),
+    (EngineConfig, "memory", [0, 1]),
+    (EngineConfig, "context", [0]),
     (Sampling, "temperature", [-0.1]),
     (Sampling, "top_p", [0, 1.1]),
     (Sampling, "top_k", [-1]),
@@ -160,6 +166,8 @@ def test_values_out_of_range_are_refused(kind, name, values):
         (GRPOConfig, {"cases_per_step": 5, "group_size": 3, "minibatches": 4}, "= 15 rollouts do not divide"),
         (GRPOConfig, {"sampling": {"temperature": 0}}, "would be the same"),
         (GRPOConfig, {"reward": {"length_target": 320}}, "is never passed"),
+        (EngineConfig, {"kind": "local"}, "is for vLLM, but kind is local"),
+        (EngineConfig, {"address": None, "folder": "w"}, "folder 'w' is for a server"),
         (RewardConfig, {"format": 0.5, "length": 0.2, "repetition": 0.2, "grounding": 0.1}, "add up to 1"),
         (TinyShape, {"heads": 6, "kv_heads": 4}, "not a multiple"),
         (PretrainConfig, {"pack_length": 4096}, "more than shape.context 2048"),

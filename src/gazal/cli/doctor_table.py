@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-FOR = {"trl": "only for examples/grpo_with_trl.py", "vllm": "not used yet"}
+FOR = {"trl": "only for examples/grpo_with_trl.py", "vllm": "only for grpo.engine.kind vllm"}
 """What a package is for that gazal runs without."""
 
 

@@ -142,6 +142,7 @@ def _look_at_model(plan: Plan) -> None:
         plan.object_to("model.path", error)
     if config.attention == "flash_attention_2" and not (find_spec("flash_attn") or find_spec("kernels")):
         plan.object_to("model.attention", "flash_attention_2 needs the package flash_attn. Set it to sdpa.")
+    _look_at_engine(plan)
     if plan.known is None:
         return
     windows = set((plan.known.settings or {}).get("layer_types") or ()) - {"full_attention"}
@@ -165,6 +166,14 @@ def _look_at_model(plan: Plan) -> None:
         plan.notes.append(
             f"{config.path} is not on this machine: {plan.build.weights / 1e9:.1f} GB to fetch."
         )
+
+
+def _look_at_engine(plan: Plan) -> None:
+    if plan.recipe.grpo is None or plan.recipe.grpo.engine.kind == "local":
+        return
+    plan.notes.append("grpo.engine is vllm: the memory of grpo is estimated as if it were local.")
+    if plan.recipe.grpo.engine.address is None and not find_spec("vllm"):
+        plan.object_to("grpo.engine.kind", "vllm is not installed. Run pip install 'gazal[vllm]'.")
 
 
 def _find_model(plan: Plan) -> Known:

@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gazal.config.base import Count, Listed
 from gazal.config.data import Source
+from gazal.config.engine import EngineConfig
 from gazal.config.optim import OptimConfig
 from gazal.config.reward import RewardConfig
 from gazal.config.sampling import Sampling
@@ -47,6 +48,7 @@ class GRPOConfig(OptimConfig):
     some 0.001."""
     scale_advantages: bool = False
     """Divide by the standard deviation of the group. False does not (Dr. GRPO)."""
+    engine: EngineConfig = EngineConfig()
     sampling: Sampling = Sampling()
     reward: RewardConfig = RewardConfig()
 

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gazal.config.sampling import Sampling
 from gazal.core.trace import Trace
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,4 +48,14 @@ class Engine(Protocol):
         The same call gives the same rollouts. A reply depends on its own request and on the seed, never on
         what else was asked. A request that cannot be served has a trace whose stop is ``error``.
         """
+        ...
+
+
+class RenewableEngine(Engine, Protocol):
+    """An engine that writes as a model that is being trained."""
+
+    tokenizer: "PreTrainedTokenizerBase"
+
+    def renew(self, adapted: "PeftModel") -> None:
+        """Write as this model does from now on; its weights are not touched."""
         ...

@@ -13,8 +13,7 @@ from torch import Tensor
 from gazal.config.grpo import GRPOConfig
 from gazal.core.case import Case
 from gazal.core.chat import write_prompt
-from gazal.engine.base import Request, Rollout
-from gazal.engine.local import LocalEngine
+from gazal.engine.base import RenewableEngine, Request, Rollout
 from gazal.errors import DataError, TrainingError
 from gazal.model.continued import arrange, can_share, continued_logprobs
 from gazal.model.logprobs import token_logprobs
@@ -39,14 +38,14 @@ from gazal.train.rollouts import (
 class GRPO:
     """Batches of rollouts, each learnt from in one or more optimizer steps.
 
-    Rollouts come from a merged copy of the model, so the weights that train are never written to by anything
-    but the optimizer.
+    Rollouts come from an engine with merged weights of its own, so the weights that train are never written
+    to by anything but the optimizer.
     """
 
     def __init__(
         self,
         model: PeftModel,
-        engine: LocalEngine,
+        engine: RenewableEngine,
         cases: Sequence[Case],
         config: GRPOConfig,
         seed: int,
@@ -55,7 +54,7 @@ class GRPO:
 
         Args:
             model: The base of this stage with a fresh adapter.
-            engine: One whose model is a merged copy of ``model``; it is merged into before each batch.
+            engine: What writes the rollouts; it gets the weights of ``model`` before each batch.
             cases: What to ask.
             config: Groups, clipping, reward.
             seed: Decides order of cases, draws of tokens and minibatches.

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import torch
 from peft import PeftModel
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from gazal.config.engine import EngineConfig
 from gazal.config.grpo import GRPOConfig
 from gazal.config.model import ModelConfig
 from gazal.config.recipe import Recipe
@@ -17,7 +18,11 @@ from gazal.core.case import Case
 from gazal.core.stage import StageFolder
 from gazal.core.store import ADAPTER, MERGED
 from gazal.core.trace import Trace
+from gazal.engine.base import RenewableEngine
 from gazal.engine.local import LocalEngine
+from gazal.engine.replies import find_stops
+from gazal.engine.vllm import VLLMEngine
+from gazal.engine.vllm_server import VLLMServer
 from gazal.model.adapter import add_adapter
 from gazal.model.allocator import keep_freed_memory
 from gazal.model.build import build_model, train_tokenizer
@@ -98,12 +103,31 @@ def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: S
         model.name_or_path = model.config._name_or_path = name
     adapted = add_adapter(model, recipe.adapter, recipe.seed + 1)
     shard(adapted)
-    engine = LocalEngine(
-        merge_copy(adapted), tokenizer, enable_thinking=recipe.model.enable_thinking, name="policy"
-    )
+    engine = make_engine(from_where, config.engine, adapted, tokenizer)
     grpo = GRPO(adapted, engine, cases, config, recipe.seed)
     yield from train(grpo, stage.part, stage.fingerprint)
     _save(adapted, tokenizer, stage)
+
+
+def make_engine(
+    base: ModelConfig, config: EngineConfig, adapted: PeftModel, tokenizer: PreTrainedTokenizerBase
+) -> RenewableEngine:
+    """What writes the rollouts of a model that is being trained.
+
+    Args:
+        base: Where the weights under the adapter came from.
+        config: Which engine.
+        adapted: The model that is trained.
+        tokenizer: Its tokenizer.
+    """
+    if config.kind == "local":
+        return LocalEngine(
+            merge_copy(adapted), tokenizer, enable_thinking=base.enable_thinking, name="policy"
+        )
+    stops = find_stops(cast(PreTrainedModel, adapted.get_base_model()), tokenizer)
+    if config.address is not None:
+        return VLLMServer(tokenizer, stops, config, enable_thinking=base.enable_thinking, name="policy")
+    return VLLMEngine(base, tokenizer, stops, config, name="policy")
 
 
 def _prepare(seed: int) -> None:
