@@ -31,7 +31,7 @@ $(VLLM_STAMP): pyproject.toml constraints.txt requirements-vllm.txt
 	@touch $(VLLM_STAMP)
 
 test-vllm: $(VLLM_STAMP)
-	$(VLLM_BIN)/python -m pytest tests/real_vllm
+	OMP_NUM_THREADS=1 $(VLLM_BIN)/python -m pytest tests/real_vllm
 
 check: install
 	$(BIN)/ruff format --check src tests benchmarks examples
