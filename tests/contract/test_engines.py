@@ -2,14 +2,16 @@
 
 import pytest
 import torch
-from tiny_models import make_model, make_tokenizer
+from tiny_models import make_model, make_tokenizer, stir
 
+from gazal.config.adapter import AdapterConfig
 from gazal.config.sampling import Sampling
 from gazal.core.chat import hash_prompt
 from gazal.engine.base import Request
-from gazal.engine.local import LocalEngine
+from gazal.engine.local import LocalEngine, SharedEngine
 from gazal.engine.scripted import ScriptedEngine
 from gazal.errors import DataError
+from gazal.model.adapter import add_adapter
 from gazal.model.chat import write_prompt_tokens
 
 TEXTS = ["Fever.", "Which of these, and why is it so?", "Cough and fever for three days now."]
@@ -32,6 +34,14 @@ def make_local():
     return LocalEngine(model, make_tokenizer(), name="local")
 
 
+def make_shared():
+    adapted = add_adapter(make_model(), AdapterConfig(rank=4), seed=1)
+    stir(adapted)
+    model = adapted.get_base_model()
+    model.generation_config.eos_token_id = [258, *range(30)]
+    return SharedEngine(model, make_tokenizer(), name="shared")
+
+
 def make_scripted():
     return ScriptedEngine(REPLIES, make_tokenizer(), name="scripted")
 
@@ -44,7 +54,13 @@ def make_bare():
     return ScriptedEngine(REPLIES, name="bare")
 
 
-ENGINES = {"local": make_local, "scripted": make_scripted, "function": make_function, "bare": make_bare}
+ENGINES = {
+    "local": make_local,
+    "shared": make_shared,
+    "scripted": make_scripted,
+    "function": make_function,
+    "bare": make_bare,
+}
 WITH_TOKENS = {name: make for name, make in ENGINES.items() if name != "bare"}
 every_engine = pytest.mark.parametrize("make", ENGINES.values(), ids=ENGINES)
 every_engine_with_tokens = pytest.mark.parametrize("make", WITH_TOKENS.values(), ids=WITH_TOKENS)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from accelerate import Accelerator
 from small import CASES, assert_same, grpo_config, make_grpo, read_weights
-from tiny_models import hash_weights
+from tiny_models import hash_weights, make_tokenizer
 
 import gazal.train.grpo
 from gazal.config.reward import RewardConfig
-from gazal.engine.local import LocalEngine
+from gazal.engine.local import LocalEngine, SharedEngine
 from gazal.errors import DataError, TrainingError
 from gazal.score.compose import place_bands
 from gazal.train.advantage import compute_advantages
@@ -99,6 +99,20 @@ def test_an_engine_whose_weights_were_not_renewed_stops_the_run(tmp_path, monkey
         for step in train(make_grpo(config), tmp_path, "mine"):
             drifts.append(step.metrics["policy/engine_drift"])
     assert drifts[0] < 1e-8, "the first batch is written by the weights that train"
+
+
+def test_an_engine_without_a_copy_writes_as_the_weights_that_train(tmp_path):
+    """With dropout, which learning sees and writing does not; old log-probabilities are found without it."""
+    config = grpo_config(steps=6, passes=2, learning_rate=1e-2, warmup=0.0, cases_per_step=4)
+    grpo = make_grpo(config, dropout=0.1)
+    before = hash_weights_of_base(grpo.model)
+    grpo._engine = SharedEngine(grpo.model.get_base_model(), make_tokenizer(), name="policy")
+    steps = list(train(grpo, tmp_path, "mine"))
+    gaps = [step.metrics["policy/engine_gap"] for step in steps if "policy/engine_gap" in step.metrics]
+    assert len(gaps) > 4 and 0.0 < max(gaps) < 1e-4  # Of the second pass, too: what was sampled stays.
+    assert hash_weights_of_base(grpo.model) == before
+    rows = [json.loads(line) for line in (tmp_path / "rollouts.jsonl").read_text().splitlines()]
+    assert len({row["text"] for row in rows}) > len(rows) / 2
 
 
 def test_every_part_of_the_reward_is_written_down_and_they_add_up(learnt):

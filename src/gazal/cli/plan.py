@@ -169,7 +169,7 @@ def _look_at_model(plan: Plan) -> None:
 
 
 def _look_at_engine(plan: Plan) -> None:
-    if plan.recipe.grpo is None or plan.recipe.grpo.engine.kind == "local":
+    if plan.recipe.grpo is None or plan.recipe.grpo.engine.kind != "vllm":
         return
     plan.notes.append("grpo.engine is vllm: the memory of grpo is estimated as if it were local.")
     if plan.recipe.grpo.engine.address is None and not find_spec("vllm"):

@@ -8,10 +8,11 @@ from gazal.config.base import Count, Settings, Text
 
 
 class EngineConfig(Settings):
-    """Our own engine (``local``), or vLLM: in this process, or a server where there is an address."""
+    """Our own engine, or vLLM: in this process, or a server where there is an address."""
 
-    kind: Literal["local", "vllm"] = "local"
-    """``vllm`` needs ``pip install 'gazal[vllm]'``, here or where its server runs."""
+    kind: Literal["local", "shared", "vllm"] = "local"
+    """``local`` writes with a merged copy of the model. ``shared`` writes with the weights that train: no
+    copy, and slower. ``vllm`` needs ``pip install 'gazal[vllm]'``, here or where its server runs."""
     address: Annotated[str, Field(pattern=r"^https?://[^\s/]+(/[^\s?#]*)?$")] | None = None
     """Of a ``vllm serve`` that holds the same base model, such as ``http://127.0.0.1:8000``."""
     folder: Text | None = None

@@ -94,6 +94,16 @@ class LocalEngine:
         )
 
 
+class SharedEngine(LocalEngine):
+    """Replies of the model that trains, its adapter apart: no copy of the base, for where memory is short.
+
+    Norms of DoRA are kept until the adapter changes, so a token costs the adapter's two products more.
+    """
+
+    def renew(self, adapted: PeftModel) -> None:
+        """Nothing is left to do: an update of the adapter is one of this engine."""
+
+
 def _plan_batches(prompts: Mapping[int, tuple[int, ...]], size: int) -> list[list[int]]:
     """Numbers of requests that are written together: like lengths, and one prompt in one batch if it fits.
 

@@ -104,13 +104,14 @@ def estimate_sft(build: Build, config: SFTConfig) -> list[Phase]:
 
 
 def estimate_grpo(build: Build, config: GRPOConfig) -> list[Phase]:
-    """Writing rollouts and learning from them; base, merged copy and adapter are there all the time."""
+    """Writing rollouts and learning from them; base, adapter and any merged copy are there all the time."""
     rollouts = config.cases_per_step * config.group_size
     length = guess_prompt(build.shape, config.sampling) + config.sampling.max_new_tokens
     rows, scored = min(config.micro_rollouts, rollouts), config.sampling.max_new_tokens
     work = Pass(rows=rows, length=length, packed=False, scored=scored)
     batch = min(config.sampling.batch_size, rollouts)
-    held = {"base": build.weights, "merged": build.weights, "adapter": weigh_adapter(build)}
+    merged = {} if config.engine.kind == "shared" else {"merged": build.weights}
+    held = {"base": build.weights, **merged, "adapter": weigh_adapter(build)}
     prompts = -(-batch // config.group_size)
     return [
         Phase(name="grpo: writing", parts={**held, **_weigh_writing(build, config.sampling, batch, prompts)}),

@@ -19,10 +19,11 @@ from gazal.core.stage import StageFolder
 from gazal.core.store import ADAPTER, MERGED
 from gazal.core.trace import Trace
 from gazal.engine.base import RenewableEngine
-from gazal.engine.local import LocalEngine
+from gazal.engine.local import LocalEngine, SharedEngine
 from gazal.engine.replies import find_stops
 from gazal.engine.vllm import VLLMEngine
 from gazal.engine.vllm_server import VLLMServer
+from gazal.errors import ConfigError
 from gazal.model.adapter import add_adapter
 from gazal.model.allocator import keep_freed_memory
 from gazal.model.build import build_model, train_tokenizer
@@ -106,6 +107,7 @@ def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: S
     engine = make_engine(from_where, config.engine, adapted, tokenizer)
     grpo = GRPO(adapted, engine, cases, config, recipe.seed)
     yield from train(grpo, stage.part, stage.fingerprint)
+    del engine, grpo  # With their copy of the weights, for another is made now.
     _save(adapted, tokenizer, stage)
 
 
@@ -120,6 +122,13 @@ def make_engine(
         adapted: The model that is trained.
         tokenizer: Its tokenizer.
     """
+    if config.kind == "shared":
+        if is_sharded(adapted):
+            raise ConfigError(
+                "grpo.engine.kind: shared cannot write with weights that FSDP spreads out. Use local."
+            )
+        plain = cast(PreTrainedModel, adapted.get_base_model())
+        return SharedEngine(plain, tokenizer, enable_thinking=base.enable_thinking, name="policy")
     if config.kind == "local":
         return LocalEngine(
             merge_copy(adapted), tokenizer, enable_thinking=base.enable_thinking, name="policy"
@@ -138,6 +147,8 @@ def _prepare(seed: int) -> None:
 
 def _save(adapted: PeftModel, tokenizer: PreTrainedTokenizerBase, stage: StageFolder) -> None:
     """The adapter and a merged copy, by one process; where weights are sharded, the others give theirs."""
+    if not is_sharded(adapted):
+        adapted.cpu()  # The merged copy may not fit beside it on a GPU.
     save_adapter(adapted, stage.part / ADAPTER)
     if is_main() or is_sharded(adapted):
         merged = merge_copy(adapted)
