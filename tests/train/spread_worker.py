@@ -64,8 +64,9 @@ def make_ragged():
 
 
 def one_row(folder: Path) -> None:
-    """One process has nothing to learn from, and at the third step none has; long gradients are cut."""
-    stage = make_sft(sft_config(steps=4, rows_per_step=1, micro_rows=1, packing=False, max_grad_norm=0.1))
+    """One process has nothing to learn from, and at the third step none has; long gradients are cut. Muon."""
+    rows = {"rows_per_step": 1, "micro_rows": 1, "packing": False}
+    stage = make_sft(sft_config(steps=4, max_grad_norm=0.1, optimizer="muon", **rows))
     make_batch = stage.make_batch
 
     def leave_out(step, accelerator):

@@ -61,7 +61,7 @@ def find_start() -> torch.device:
 
 def is_sharded(model: nn.Module) -> bool:
     """Whether `shard` spread this model."""
-    return isinstance(find_plain_model(model).base_model, FSDPModule)
+    return isinstance(getattr(find_plain_model(model), "base_model", None), FSDPModule)
 
 
 def gather(tensor: Tensor) -> Tensor:
