@@ -22,6 +22,7 @@ from gazal.model.logprobs import TokenRows, find_plain_model, token_logprobs
 from gazal.model.processes import count_processes, find_index, shall_shard
 from gazal.model.save import save_model
 from gazal.model.shards import gather, is_sharded, shard, spread_like
+from gazal.train.checkpoint import list_checkpoints
 from gazal.train.loop import train
 from gazal.train.stages import run_grpo
 
@@ -56,7 +57,7 @@ def sft(folder: Path) -> None:
 
 def early(folder: Path) -> None:
     """The same, stopped after five steps; where it was stopped before, to its end."""
-    go(make_ragged(), folder, None if folder.exists() else 5)
+    go(make_ragged(), folder, None if list_checkpoints(folder) else 5)
 
 
 def make_ragged():
