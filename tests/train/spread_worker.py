@@ -18,6 +18,7 @@ from gazal.core.stage import StageFolder
 from gazal.core.trace import Trace
 from gazal.engine.base import Rollout
 from gazal.model.adapter import add_adapter, list_trainable
+from gazal.model.handover import list_merged
 from gazal.model.logprobs import TokenRows, find_plain_model, token_logprobs
 from gazal.model.processes import count_processes, find_index, shall_shard
 from gazal.model.save import save_model
@@ -157,6 +158,8 @@ def norms(folder: Path) -> None:
                     noise = 0.1 * torch.randn(whole.shape, generator=generator)
                     whole.add_(noise)
                     mine.add_(spread_like(noise, mine))
+    for (name, mine), (same, whole) in zip(list_merged(spread), list_merged(alone), strict=True):
+        assert name == same and torch.equal(mine, whole)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"apart-{find_index()}.json").write_text(json.dumps(apart))
 

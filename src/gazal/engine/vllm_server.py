@@ -20,8 +20,9 @@ from gazal.engine.base import Request, Rollout
 from gazal.engine.replies import Written, read_prompts, write_rollout
 from gazal.engine.vllm import write_params
 from gazal.errors import ConfigError, TrainingError
-from gazal.model.handover import save_merged
+from gazal.model.handover import list_merged, save_merged
 from gazal.model.processes import is_main, wait_for_all
+from gazal.model.shards import is_sharded
 
 SECONDS = 3600
 """How long one call may take."""
@@ -123,6 +124,9 @@ class VLLMServer:
                 raise TrainingError(
                     f"{self._address} is at work for someone else. Give this run a server of its own."
                 )
+        elif is_sharded(adapted):
+            for _ in list_merged(adapted):
+                pass  # The main process needs this one's part of each weight.
         wait_for_all()
         self._version = self.weight_version
 

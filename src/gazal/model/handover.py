@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gazal.model.adapter import list_adapted_layers
 from gazal.model.merge import merge_weight
+from gazal.model.shards import gather
 
 FILE_BYTES = 2_000_000_000
 """Size at which another file is begun: what a hand-over through files holds in memory at most."""
@@ -21,7 +22,8 @@ def list_merged(adapted: PeftModel) -> Iterator[tuple[str, Tensor]]:
     """Names and weights, in the base's dtype, of what an adapter changes; nothing is merged in place.
 
     Linear layers beside an adapted one come along, as do biases: engines hold the weights of such neighbours
-    as one (query, key and value; gate and up) and cannot take up a part of it.
+    as one (query, key and value; gate and up) and cannot take up a part of it. Where the model is sharded,
+    every process must go through the list.
     """
     base = cast(nn.Module, adapted.get_base_model())
     adapters = dict(list_adapted_layers(adapted))
@@ -32,10 +34,10 @@ def list_merged(adapted: PeftModel) -> Iterator[tuple[str, Tensor]]:
             plain = layer.get_base_layer() if layer is not None else module
             if not isinstance(plain, nn.Linear):
                 continue
-            weight = merge_weight(layer).to(plain.weight.dtype) if layer is not None else plain.weight
-            yield f"{name}.weight", weight.detach()
+            weight = merge_weight(layer).to(plain.weight.dtype) if layer is not None else gather(plain.weight)
+            yield f"{name}.weight", weight
             if plain.bias is not None:
-                yield f"{name}.bias", plain.bias.detach()
+                yield f"{name}.bias", gather(plain.bias)
 
 
 def save_merged(adapted: PeftModel, folder: Path) -> None:
