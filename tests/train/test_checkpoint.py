@@ -1,6 +1,7 @@
 """Checkpoints: what is saved comes back bit for bit, what is torn or foreign is refused."""
 
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def make_learner(seed: int = 0, *, steps: int = 0) -> Learner:
     model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2, bias=False))
     parameters = dict(model.named_parameters())
     optim = OptimConfig(steps=1, learning_rate=0.1, beta2=0.95, optimizer="muon")
-    learner = Learner(parameters=parameters, optimizers=make_optimizers(parameters, optim))
+    learner = Learner(parameters=parameters, optimizers=make_optimizers(parameters, optim), base="b")
     for _ in range(steps):
         take_step(learner)
     return learner
@@ -144,6 +145,18 @@ def test_another_run_s_checkpoint_is_refused_and_changes_nothing(tmp_path):
     with pytest.raises(TrainingError, match="was made by another recipe, other data or another base"):
         load_checkpoint(tmp_path, learner, "yours")
     assert all(torch.equal(before[name], read(learner)[name]) for name in before)
+
+
+def test_another_base_is_refused_and_changes_nothing(tmp_path):
+    save_checkpoint(tmp_path, 3, make_learner(steps=3), KEPT, "mine")
+    other = replace(make_learner(1), base="c")
+    before = read(other)
+    with pytest.raises(
+        TrainingError, match="have the fingerprint b; those that were loaded have c. Was another"
+    ):
+        load_checkpoint(tmp_path, other, "mine")
+    assert all(torch.equal(read(other)[name], before[name]) for name in before)
+    assert list_checkpoints(tmp_path)
 
 
 def test_other_weights_are_refused(tmp_path):

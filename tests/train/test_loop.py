@@ -215,3 +215,16 @@ def test_grpo_goes_on_with_half_used_rollouts_as_if_never_stopped(tmp_path, stop
     assert results["whole"][1:] == results["stopped"][1:]
     # The second pass is off-policy: half-used rollouts were learnt from with their old log-probabilities.
     assert max(record.get("policy/drift") or 0.0 for record in results["whole"][1]) > 0.0
+
+
+def test_a_run_goes_on_over_its_own_base_only(tmp_path):
+    config = sft_config(steps=6, checkpoint_every=2)
+    for step in train(make_sft(config), tmp_path, "mine"):
+        if step.step == 3:
+            break
+    other = make_sft(config)
+    with torch.no_grad():
+        other.model.get_base_model().model.norm.weight[0] += 0.01
+    with pytest.raises(TrainingError, match="made over a base whose weights have the fingerprint"):
+        next(train(other, tmp_path, "mine"))
+    assert [step.step for step in train(make_sft(config), tmp_path, "mine")] == [3, 4, 5, 6]

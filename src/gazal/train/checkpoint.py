@@ -42,6 +42,8 @@ class Learner:
     parameters: dict[str, nn.Parameter]
     """The weights that train, by name."""
     optimizers: tuple[Optimizer, ...]
+    base: str
+    """Fingerprint of the weights that do not train: `load_checkpoint` refuses others."""
 
 
 def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, fingerprint: str) -> None:
@@ -73,7 +75,7 @@ def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, finge
         save_file(state, part / "optimizer.safetensors")
         save_file(random, part / "random.safetensors")
         save_file(kept.tensors, part / "kept.safetensors")
-        facts = {"step": step, "fingerprint": fingerprint, "kept": kept.facts}
+        facts = {"step": step, "fingerprint": fingerprint, "base": learner.base, "kept": kept.facts}
         (part / "state.json").write_text(json.dumps(facts, allow_nan=False))
         part.replace(target)
     except (OSError, SafetensorError) as error:
@@ -103,12 +105,19 @@ def load_checkpoint(folder: Path, learner: Learner, fingerprint: str) -> tuple[i
             for name in ("weights", "optimizer", "random", "kept")
         }
         known, step, kept = facts["fingerprint"], int(facts["step"]), facts["kept"]
+        base = facts["base"]
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise TrainingError(f"{where}: cannot be read ({error}). Delete {folder} to start again.") from error
     if known != fingerprint:
         raise TrainingError(
             f"{where}: was made by another recipe, other data or another base. Name another --out, or delete "
             f"{folder} to start again."
+        )
+    if base != learner.base:
+        raise TrainingError(
+            f"{where}: was made over a base whose weights have the fingerprint {base}; those that were loaded "
+            f"have {learner.base}. Was another revision fetched, or an adapter merged into it? Load the same "
+            f"base again, or delete {folder} to start again."
         )
     if tensors["weights"].keys() != learner.parameters.keys():
         raise TrainingError(

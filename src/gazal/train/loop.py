@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from gazal.config.optim import OptimConfig
 from gazal.errors import TrainingError
 from gazal.model.adapter import list_trainable
+from gazal.model.fingerprint import fingerprint_frozen
 from gazal.model.processes import start_accelerator
 from gazal.model.shards import is_sharded
 from gazal.train.batch import Tokens
@@ -143,7 +144,8 @@ def find_rate(optim: OptimConfig, step: int, n_steps: int) -> float:
 
 def _start_learner(stage: Stage) -> Learner:
     parameters = list_trainable(stage.model)
-    return Learner(parameters=parameters, optimizers=make_optimizers(parameters, stage.optim))
+    optimizers, base = make_optimizers(parameters, stage.optim), fingerprint_frozen(stage.model)
+    return Learner(parameters=parameters, optimizers=optimizers, base=base)
 
 
 def _take_step(
