@@ -35,7 +35,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 
 import gazal.engine.batch
 import gazal.engine.local
-import gazal.train.grpo
+import gazal.train.asking
 from gazal.config.grpo import GRPOConfig
 from gazal.config.model import ModelConfig
 from gazal.core.case import Case
@@ -135,7 +135,7 @@ class Ours:
         wrap(self.stage, "make_batch", self._make_batch)
         wrap(gazal.engine.local, "start_batch", self._start)
         wrap(gazal.engine.batch, "draw_tokens", self._draw)
-        wrap(gazal.train.grpo, "compose", self._pay)
+        wrap(gazal.train.asking, "compose", self._pay)
         self._steps = train(self.stage, Path(tempfile.mkdtemp()), "benchmark")
 
     def take_step(self) -> None:

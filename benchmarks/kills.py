@@ -52,6 +52,7 @@ grpo:
   group_size: 4
   micro_rollouts: 3
   kl: 0.05
+  dynamic_sampling: 1
   checkpoint_every: 3
   sampling: {max_new_tokens: 16}
 evaluate:

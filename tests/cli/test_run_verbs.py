@@ -195,6 +195,25 @@ def test_the_dry_run_says_that_vllm_is_not_installed_unless_a_server_has_it(here
     assert done.returncode == 0 and "note: grpo.engine is vllm: the memory of grpo" in done.stdout
 
 
+def test_the_dry_run_says_what_grpo_s_options_come_to_and_refuses_too_few_cases(here):
+    options = ["grpo.dynamic_sampling=2", "grpo.advantage=per_component", "grpo.mask_truncated=true"]
+    words = [word for option in options for word in ("--set", option)]
+    done = gazal("run", "whole.yaml", "--dry-run", *words, "--set", "grpo.cases_per_step=1", cwd=here)
+    assert done.returncode == 0, done
+    said = " ".join(done.stdout.split())
+    for part in (
+        "other cases in place of groups without a signal, up to 2 times a step: at most",
+        "; advantages per component; nothing from replies that are cut off",
+    ):
+        assert part in said, done.stdout
+    done = gazal("run", "whole.yaml", "--dry-run", *words, cwd=here)
+    assert done.returncode == 2 and "grpo.dynamic_sampling has no other to put in a place" in done.stderr, (
+        done
+    )
+    done = gazal("run", "whole.yaml", "--dry-run", "--set", "grpo.cases_per_step=3", cwd=here)
+    assert done.returncode == 2 and "asks for 3 different ones" in done.stderr, done
+
+
 def test_the_dry_run_finds_missing_weights_and_templates(here):
     folder = here / "holed"
     save_model(make_model(), make_tokenizer(), folder)

@@ -18,7 +18,8 @@ from gazal.engine.base import Rollout
 from gazal.errors import DataError, GazalError
 from gazal.score.compose import compose
 from gazal.train.advantage import compute_advantages
-from gazal.train.rollouts import collect_learnable, write_records
+from gazal.train.asking import Group
+from gazal.train.seen import write_group
 from gazal.world.generate import make_cases
 from gazal.world.solve import solve
 
@@ -55,7 +56,8 @@ def roll(step, traces):
     rollouts = [Rollout(trace=t, prompt_tokens=(1,), tokens=(2, 3), logprobs=(-0.1, -0.2)) for t in traces]
     verdicts = [compose(EVERYWHERE, trace, RewardConfig(), max_new_tokens=2000) for trace in traces]
     advantages = compute_advantages([[verdict.total for verdict in verdicts]])
-    return write_records(step, rollouts, verdicts, collect_learnable(rollouts, advantages))
+    group = Group(case=EVERYWHERE, rollouts=tuple(rollouts), verdicts=tuple(verdicts))
+    return write_group(step, group, advantages.values_PG[0])
 
 
 def fill_cases(part):
@@ -175,6 +177,15 @@ def test_what_each_rollout_earned_stands_in_columns_that_add_up(whole, tell):
         assert low < float(row["total"]) < high
     assert -1 < float(rows[0]["advantage"]) < 0 < float(rows[1]["advantage"]) < 1
     assert table[3].split() == ["2", "error", "unscored", "+0.000", "engine_error"]
+
+
+def test_rollouts_that_dynamic_sampling_threw_away_are_called_so(run, tell):
+    path = run / "grpo" / "rollouts.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    write_objects(path, [row | {"kept": row["step"] != 9} for row in rows])
+    said = tell(EVERYWHERE, run)
+    assert "step 9, what each rollout earned (all alike: another case took its place):" in said
+    assert "step 2, what each rollout earned:" in said
 
 
 def test_the_best_and_the_worst_rollout_step_by_step_in_short(whole, tell):

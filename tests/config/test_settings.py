@@ -97,6 +97,15 @@ def test_scale(rank, alpha, stable, scale):
     assert AdapterConfig(rank=rank, alpha=alpha, rank_stable=stable).scale == pytest.approx(scale)
 
 
+def test_how_many_cases_a_run_needs():
+    config = GRPOConfig(cases=CASES, cases_per_step=4, **STEPS)
+    assert "grpo.cases_per_step asks for 4" in (config.object_to_cases(3) or "")
+    assert config.object_to_cases(4) is None
+    dynamic = config.model_copy(update={"dynamic_sampling": 1})
+    assert "no other to put in a place" in (dynamic.object_to_cases(4) or "")
+    assert dynamic.object_to_cases(5) is None
+
+
 def test_greedy_is_temperature_zero():
     assert Sampling(temperature=0.0).greedy
     assert not Sampling(temperature=1e-6).greedy and not Sampling().greedy
@@ -109,6 +118,7 @@ def test_length_target_follows_what_may_be_written_unless_given():
     assert RewardConfig(length_target=50).find_length_target(320) == 50
 
 
+NO_SHAPING = {"format": 0, "length": 0, "repetition": 0, "grounding": 0}
 OUT_OF_RANGE = [
     (SFTConfig, "warmup", [1.0, 1, -0.1]),
     (SFTConfig, "final_learning_rate", [1.1, -0.1]),
@@ -131,6 +141,9 @@ OUT_OF_RANGE = [
     (EngineConfig, "address", ["127.0.0.1:8000", "ftp://a", "http://", "http://a b", "http://a/?b"]),
     (EngineConfig, "memory", [0, 1]),
     (EngineConfig, "context", [0]),
+    (GRPOConfig, "advantage", ["gdpo", "per component"]),
+    (GRPOConfig, "dynamic_sampling", [-1, True, 1.5]),
+    (GRPOConfig, "mask_truncated", [1, "yes"]),
     (Sampling, "temperature", [-0.1]),
     (Sampling, "top_p", [0, 1.1]),
     (Sampling, "top_k", [-1]),
@@ -168,6 +181,8 @@ def test_values_out_of_range_are_refused(kind, name, values):
         (GRPOConfig, {"reward": {"length_target": 320}}, "is never passed"),
         (EngineConfig, {"kind": "local"}, "is for vLLM, but kind is local"),
         (EngineConfig, {"address": None, "folder": "w"}, "folder 'w' is for a server"),
+        (GRPOConfig, {"advantage": "per_component", "scale_advantages": True}, "scale_advantages is true"),
+        (GRPOConfig, {"advantage": "per_component", "reward": NO_SHAPING}, "one component, the answer"),
         (RewardConfig, {"format": 0.5, "length": 0.2, "repetition": 0.2, "grounding": 0.1}, "add up to 1"),
         (TinyShape, {"heads": 6, "kv_heads": 4}, "not a multiple"),
         (PretrainConfig, {"pack_length": 4096}, "more than shape.context 2048"),
@@ -183,6 +198,9 @@ def test_values_that_cannot_work_together_are_refused(kind, changes, said):
 def test_values_at_the_edge_of_working_together_are_taken():
     GRPOConfig(cases=CASES, cases_per_step=5, group_size=3, minibatches=15, **STEPS)
     GRPOConfig(cases=CASES, reward=RewardConfig(length_target=319), **STEPS)
+    GRPOConfig(cases=CASES, reward=RewardConfig(**NO_SHAPING), scale_advantages=True, **STEPS)
+    only_format = RewardConfig(**NO_SHAPING | {"format": 0.1})
+    GRPOConfig(cases=CASES, reward=only_format, advantage="per_component", **STEPS)
     RewardConfig(format=0.5, length=0.2, repetition=0.2, grounding=0.09)
     PretrainConfig(passages=1, pack_length=2048, **STEPS)
     WorldSource(n=1, kinds=("recall", "diagnosis"), twins=True)

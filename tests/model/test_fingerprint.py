@@ -1,4 +1,4 @@
-"""The fingerprint of what does not train: another for every change of it, and none for a change of the rest."""
+"""The fingerprint of what does not train: another for every change of it, the same for any other."""
 
 import pytest
 import torch

@@ -42,8 +42,8 @@ def make_model():
     return Qwen3ForCausalLM(config)
 
 
-def make_trainer(model, folder, rewards=(), **settings):
-    """A real GRPOTrainer; only its data and rewards are small."""
+def make_trainer(model, folder, rewards=(), columns=(), **settings):
+    """A real GRPOTrainer; only its data and rewards are small: one column of them, or several."""
     from datasets import Dataset
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -72,7 +72,9 @@ def make_trainer(model, folder, rewards=(), **settings):
     )
     trainer = trl.GRPOTrainer(
         model=model,
-        reward_funcs=[lambda completions, **_: list(rewards)],
+        reward_funcs=[
+            lambda completions, column=column, **_: list(column) for column in columns or [rewards]
+        ],
         args=args,
         train_dataset=Dataset.from_list([{"prompt": "w5 w6"}]),
         processing_class=tokenizer,

@@ -13,7 +13,7 @@ from gazal.core.case import Case
 from gazal.core.chat import write_reply
 from gazal.core.score import Score, Verdict
 from gazal.core.trace import Trace
-from gazal.score.compose import compose, place_bands, weigh
+from gazal.score.compose import compose, list_components, list_weights, place_bands, weigh
 from gazal.world.generate import make_cases
 from gazal.world.solve import solve
 
@@ -277,3 +277,23 @@ def test_a_verdict_refuses_a_total_that_is_none():
 def test_even_the_smallest_limit_composes(most):
     trace = Trace(case_id="t/t/1", text="B", n_tokens=1)
     assert compose(with_gold("B"), trace, RewardConfig(), max_new_tokens=most).total is not None
+
+
+@pytest.mark.parametrize("reward", [RewardConfig(), RewardConfig(abstain_at=0.3, length=0.0, grounding=0.5)])
+def test_components_times_their_weights_are_the_reward(reward):
+    reach, weights = place_bands(reward.abstain_at).reach, list_weights(reward)
+    assert ("length" in weights) == (reward.length > 0) and weights["answer"] == 1.0
+    totals = set()
+    for case in world():
+        for text in (solve(case).text, "no box", solve(case).text * 2):
+            verdict = judge(case, text, reward)
+            components = list_components(verdict, reward)
+            assert components.keys() == weights.keys()
+            units = {name: 1.0 if name == "answer" else reach * weight for name, weight in weights.items()}
+            total = sum(units[name] * value for name, value in components.items())
+            assert total == pytest.approx(verdict.total)
+            for name in components.keys() - {"answer", "length"}:
+                assert components[name] == pytest.approx(verdict.scores[name].value or 0.0)
+            totals.add(verdict.total)
+    assert len(totals) > 3
+    assert list_components(judge(world()[0], "", reward, stop="error"), reward) == {}

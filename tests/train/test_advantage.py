@@ -6,7 +6,7 @@ import statistics
 import pytest
 
 from gazal.errors import DataError
-from gazal.train.advantage import EPSILON, compute_advantages
+from gazal.train.advantage import EPSILON, compute_advantages, compute_component_advantages
 
 
 def test_each_rollout_against_its_own_group():
@@ -55,3 +55,44 @@ def test_a_group_with_one_scored_rollout_or_none_teaches_nothing():
 def test_a_reward_that_is_no_number_is_refused_by_its_place(bad):
     with pytest.raises(DataError, match=r"case 1, rollout 2: (nan|-?inf) is not a finite number"):
         compute_advantages([[0.0, 1.0], [0.5, 0.2, bad]])
+
+
+WEIGHTS = {"answer": 1.0, "format": 0.2}
+
+
+def test_a_component_counts_by_its_weight_and_not_by_its_spread():
+    group = [{"answer": a, "format": f} for a, f in ((1.0, 0.5), (1.0, 0.4), (-1.0, 0.5), (-1.0, 0.4))]
+    near = [{**c, "format": c["format"] / 50} for c in group]
+    (wide,) = compute_component_advantages([group], WEIGHTS).values_PG
+    (tight,) = compute_component_advantages([near], WEIGHTS).values_PG
+    # Both components split the group in halves, so their shares are as their weights.
+    assert (wide[0] - wide[1]) / (wide[0] - wide[2]) == pytest.approx(0.2, rel=2e-3)
+    assert tight == pytest.approx(wide, rel=0.1)
+    by_sum = compute_advantages([[c["answer"] + 0.2 * c["format"] for c in near]]).values_PG[0]
+    assert (by_sum[0] - by_sum[1]) / (by_sum[0] - by_sum[2]) < 0.001
+
+
+def test_the_batch_s_deviation_divides_all_groups_alike():
+    apart = [{"answer": 1.0, "format": 0.0}, {"answer": 0.0, "format": 1.0}]
+    groups = [apart, [{"answer": 0.3, "format": 0.7}] * 2]
+    out = compute_component_advantages(groups, WEIGHTS)
+    assert out.values_PG[1] == (0.0, 0.0) and out.frac_zero_std == 0.5
+    half = 0.5 / (math.sqrt(0.5) + EPSILON)
+    sums = [0.8 * half, -0.8 * half, 0.0, 0.0]
+    assert out.values_PG[0] == pytest.approx([s / (statistics.stdev(sums) + EPSILON) for s in sums[:2]])
+    assert out.mean_abs == pytest.approx(sum(map(abs, out.values_PG[0])) / 4)
+
+
+def test_components_that_cancel_out_and_rollouts_without_any_teach_exactly_nothing():
+    (values,) = compute_component_advantages(
+        [[{"a": 0.1 + 0.2, "b": 0.0}, {"a": 0.0, "b": 0.3}, {}]], {"a": 1.0, "b": 1.0}
+    ).values_PG
+    assert values == (0.0, 0.0, 0.0)
+    (values,) = compute_component_advantages([[{"a": 1.0}, {}, {"a": 0.0}]], {"a": 1.0}).values_PG
+    assert values[1] == 0.0 and values[0] > 0.0 > values[2]
+    assert compute_component_advantages([[{}, {}], []], WEIGHTS).values_PG == ((0.0, 0.0), ())
+
+
+def test_a_component_that_is_no_number_is_refused():
+    with pytest.raises(DataError, match="case 0, rollout 1: nan"):
+        compute_component_advantages([[{"answer": 1.0}, {"answer": math.nan}]], {"answer": 1.0})

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from small import CASES, assert_same, grpo_config, make_grpo, read_weights
 from tiny_models import hash_weights, make_tokenizer
 
-import gazal.train.grpo
+import gazal.train.asking
 from gazal.config.reward import RewardConfig
 from gazal.engine.local import LocalEngine, SharedEngine
 from gazal.errors import DataError, TrainingError
@@ -171,9 +171,10 @@ def test_the_same_seed_writes_the_same_rollouts_however_they_are_batched(tmp_pat
 
 def say(patch, totals) -> None:
     """Let the judges say what we want of the rollouts that the model wrote."""
-    given, compose = iter(totals), gazal.train.grpo.compose
+    given, compose = iter(totals), gazal.train.asking.compose
     patch.setattr(
-        "gazal.train.grpo.compose", lambda *words, **more: replace(compose(*words, **more), total=next(given))
+        "gazal.train.asking.compose",
+        lambda *words, **more: replace(compose(*words, **more), total=next(given)),
     )
 
 

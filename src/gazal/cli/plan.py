@@ -102,11 +102,8 @@ def _look_at_sources(plan: Plan) -> None:
     if "grpo" in plan.stages and recipe.grpo:
         _look_at_list(plan, "grpo.cases", recipe.grpo.cases)
         n = count_cases(plan, "grpo.cases")
-        if n is not None and n < recipe.grpo.cases_per_step:
-            plan.notes.append(
-                f"grpo.cases_per_step is {recipe.grpo.cases_per_step}, but there are {n} cases: some come "
-                "twice in a step, with the same replies."
-            )
+        if n is not None and (problem := recipe.grpo.object_to_cases(n)):
+            plan.object_to("grpo.cases", problem)
     if "evaluate" in plan.stages and recipe.evaluate:
         _look_at_list(plan, "evaluate.cases", recipe.evaluate.cases, recipe.evaluate.limit)
 

@@ -175,6 +175,7 @@ def _describe_grpo(plan: Plan, config: GRPOConfig) -> list[Row]:
             "rollouts",
             f"{config.steps:,} x {config.cases_per_step} cases x {config.group_size} = {total:,}, {seen}",
         ),
+        *_describe_resampling(config, total),
         ("updates", f"{config.steps * updates:,}; {min(config.micro_rollouts, rollouts)} rollouts at a time"),
         ("sampling", _describe_sampling(plan, config.sampling)),
         (
@@ -184,10 +185,20 @@ def _describe_grpo(plan: Plan, config: GRPOConfig) -> list[Row]:
         ),
         (
             "loss",
-            f"{config.loss}, clip {config.clip_low:g} below, {config.clip_high:g} above; kl {config.kl:g}",
+            f"{config.loss}, clip {config.clip_low:g} below, {config.clip_high:g} above; kl {config.kl:g}"
+            + ("; advantages per component" if config.advantage == "per_component" else "")
+            + ("; nothing from replies that are cut off" if config.mask_truncated else ""),
         ),
         *optim,
     ]
+
+
+def _describe_resampling(config: GRPOConfig, total: int) -> list[Row]:
+    rounds = config.dynamic_sampling
+    if not rounds:
+        return []
+    most = f"at most {total * (rounds + 1):,} rollouts"
+    return [("", f"other cases in place of groups without a signal, up to {rounds} times a step: {most}")]
 
 
 def _describe_evaluation(plan: Plan, config: EvaluateConfig) -> list[Row]:

@@ -40,6 +40,8 @@ class Rollout:
     why: Mapping[str, str]
     advantage: float
     text: str
+    kept: bool = True
+    """False where dynamic sampling put another case in its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +176,8 @@ def _tell_step(way: Way, rollouts: Sequence[Rollout]) -> Iterator[str | Shown]:
         values = [f"{r.parts[name]:+.3f}" if name in r.parts else "" for name in parts]
         ends = (_sign(r.total), _sign(r.advantage), r.why.get("answer", ""))
         rows.append((str(r.sample), r.stop, tokens, *values, *ends))
-    yield f"\nstep {step}, what each rollout earned:"
+    away = "" if rollouts[0].kept else " (all alike: another case took its place)"
+    yield f"\nstep {step}, what each rollout earned{away}:"
     yield from _align(rows)
     scored = [(r.total, r) for r in rollouts if r.total is not None]
     if not scored:

@@ -12,14 +12,16 @@ from gazal.config.reward import RewardConfig
 from gazal.config.sampling import Sampling
 
 LossKind = Literal["dapo", "dr_grpo", "gspo", "cispo"]
+AdvantageKind = Literal["sum", "per_component"]
 
 
 class GRPOConfig(OptimConfig):
     """Group-relative policy optimisation.
 
     Source:
-        Shao et al. 2024, arXiv:2402.03300. ``clip_high`` apart from ``clip_low``: Yu et al. 2025 (DAPO),
-        arXiv:2503.14476. Advantages left unscaled: Liu et al. 2025 (Dr. GRPO), arXiv:2503.20783.
+        Shao et al. 2024, arXiv:2402.03300. ``clip_high`` apart from ``clip_low``, dynamic sampling: Yu et
+        al. 2025 (DAPO), arXiv:2503.14476. Advantages left unscaled: Liu et al. 2025 (Dr. GRPO),
+        arXiv:2503.20783. Advantages per component: Liu et al. 2026 (GDPO), arXiv:2601.05242.
     """
 
     cases: Listed[Source]
@@ -46,9 +48,18 @@ class GRPOConfig(OptimConfig):
     """Stop where the policy that writes and the one that trains have drifted so far apart (nats a token, see
     ``policy/engine_drift``): weights did not reach the engine, or its numbers differ. bfloat16 alone gives
     some 0.001."""
+    advantage: AdvantageKind = "sum"
+    """``sum``: the reward is compared within its group. ``per_component``: each component of it is, and is
+    divided by its standard deviation there; then they are weighed and added up, and the sum is divided by its
+    deviation over the batch (GDPO). So a component counts by its weight, however near its values lie."""
     scale_advantages: bool = False
     """Divide by the standard deviation of the group. False does not (Dr. GRPO)."""
     engine: EngineConfig = EngineConfig()
+    dynamic_sampling: Annotated[int, Field(ge=0)] = 0
+    """Where all replies of a group earn the same, ask another case in its place; up to so many extra rounds
+    per step. 0 is off."""
+    mask_truncated: bool = False
+    """Learn nothing from replies that were cut off; what they earn still counts in their group's mean."""
     sampling: Sampling = Sampling()
     reward: RewardConfig = RewardConfig()
 
@@ -72,6 +83,7 @@ class GRPOConfig(OptimConfig):
             )
         if self.sampling.greedy:
             raise ValueError("sampling.temperature is 0, so all replies of a group would be the same. Use 1.")
+        self._check_advantage()
         target, most = self.reward.length_target, self.sampling.max_new_tokens
         if target is not None and target >= most:
             raise ValueError(
@@ -79,3 +91,33 @@ class GRPOConfig(OptimConfig):
                 "Lower it, or switch it off with reward.length 0."
             )
         return self
+
+    def object_to_cases(self, n: int) -> str | None:
+        """What keeps a run from going with ``n`` cases, and the way out; None where nothing does."""
+        size = self.cases_per_step
+        if n < size:
+            return (
+                f"{n} cases, but grpo.cases_per_step asks for {size} different ones. "
+                "Give more cases, or lower it."
+            )
+        if self.dynamic_sampling and n == size:
+            return (
+                f"{n} cases, and grpo.cases_per_step asks all of them in each step: "
+                "grpo.dynamic_sampling has no other to put in a place. Give more cases, or set it to 0."
+            )
+        return None
+
+    def _check_advantage(self) -> None:
+        if self.advantage != "per_component":
+            return
+        if self.scale_advantages:
+            raise ValueError(
+                "scale_advantages is true, but advantage per_component divides every component by its own "
+                "deviation already. Leave it at false, or take advantage sum."
+            )
+        reward = self.reward
+        if not any((reward.format, reward.length, reward.repetition, reward.grounding)):
+            raise ValueError(
+                "advantage is per_component, but reward has one component, the answer: format, length, "
+                "repetition and grounding are all 0. Give one a weight, or take advantage sum."
+            )

@@ -73,6 +73,24 @@ def weigh(scores: Mapping[str, Score], reward: RewardConfig) -> dict[str, float]
     return {"answer": middles.get(answer.why, bands.unanswered), **parts}
 
 
+def list_components(verdict: Verdict, reward: RewardConfig) -> dict[str, float]:
+    """What a reward is made of, before the weights: component to value; empty where it is unscored.
+
+    The answer's component is the middle of its band; components without a weight are left out.
+    """
+    if not verdict.parts:
+        return {}
+    reach = place_bands(reward.abstain_at).reach
+    units = {name: reach * weight for name, weight in list_weights(reward).items()} | {"answer": 1.0}
+    return {name: verdict.parts[name] / unit for name, unit in units.items()}
+
+
+def list_weights(reward: RewardConfig) -> dict[str, float]:
+    """Component of the reward to its weight, where it has one; the answer is the unit."""
+    weights = {name: getattr(reward, name) for name in ("format", "grounding", "repetition", "length")}
+    return {"answer": 1.0, **{name: weight for name, weight in weights.items() if weight}}
+
+
 def place_bands(abstain_at: float) -> Bands:
     """Place four bands in [-1, 1] that do not overlap, as wide as they can be.
 

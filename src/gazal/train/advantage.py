@@ -4,7 +4,7 @@ Shapes: P cases, G rollouts per case.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gazal.errors import DataError
@@ -55,7 +55,51 @@ def compute_advantages(
                     f"rewards of case {p}, rollout {g}: {reward} is not a finite number. "
                     "A judge that has nothing to go by returns None."
                 )
-    values_PG = tuple(_compare(rewards_G, scale_advantages) for rewards_G in rewards_PG)
+    return _sum_up(tuple(_compare(rewards_G, scale_advantages) for rewards_G in rewards_PG))
+
+
+def compute_component_advantages(
+    components_PG: Sequence[Sequence[Mapping[str, float]]], weights: Mapping[str, float]
+) -> Advantages:
+    """Compare each rollout with its group in every component of the reward, then add up.
+
+    Each component is normalised within its group before the weighted sum, so what a component counts is its
+    weight and not how far its values happen to lie apart. The sums are then divided by their standard
+    deviation over the batch, so that more components do not mean larger steps.
+
+    Args:
+        components_PG: Component to value, not weighted, by case and rollout. A rollout without components
+            is unscored: it does not count into its group, and its own advantage is 0.
+        weights: Component to weight.
+
+    Returns:
+        Advantages. A group whose rollouts are equal in every component gives exactly 0.
+
+    Raises:
+        DataError: If a value is not a finite number.
+
+    Source:
+        Liu et al. 2026 (GDPO), arXiv:2601.05242, abstract; the formulas are those of TRL 1.16
+        (``multi_objective_aggregation="normalize_then_sum"``), and tests hold this against it.
+    """
+    sums_PG: list[list[float | None]] = [[None if not c else 0.0 for c in group] for group in components_PG]
+    for name, weight in weights.items():
+        columns_PG = [[c[name] if c else None for c in group] for group in components_PG]
+        values_PG = compute_advantages(columns_PG, scale_advantages=True).values_PG
+        for sums_G, values_G in zip(sums_PG, values_PG, strict=True):
+            sums_G[:] = [None if s is None else s + weight * v for s, v in zip(sums_G, values_G, strict=True)]
+    scored = [value for sums_G in sums_PG for value in sums_G if value is not None]
+    # Each group adds up to 0, so the mean over the batch is 0, too: there is none to take off.
+    unit = (_deviate(scored) if len(scored) > 1 else 0.0) + EPSILON
+    return _sum_up(
+        tuple(
+            tuple(0.0 if value is None or abs(value) <= EQUAL else value / unit for value in sums_G)
+            for sums_G in sums_PG
+        )
+    )
+
+
+def _sum_up(values_PG: tuple[tuple[float, ...], ...]) -> Advantages:
     flat = [value for values_G in values_PG for value in values_G]
     return Advantages(
         values_PG=values_PG,
@@ -69,6 +113,11 @@ def _compare(rewards_G: Sequence[float | None], scale: bool) -> tuple[float, ...
     if len(scored) < 2 or max(scored) - min(scored) <= EQUAL:
         return (0.0,) * len(rewards_G)
     mean = math.fsum(scored) / len(scored)
-    std = math.sqrt(math.fsum((reward - mean) ** 2 for reward in scored) / (len(scored) - 1))
-    unit = std + EPSILON if scale else 1.0
+    unit = _deviate(scored) + EPSILON if scale else 1.0
     return tuple(0.0 if reward is None else (reward - mean) / unit for reward in rewards_G)
+
+
+def _deviate(values: Sequence[float]) -> float:
+    """The sample's standard deviation, of two values or more."""
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))

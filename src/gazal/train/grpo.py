@@ -12,13 +12,11 @@ from torch import Tensor
 
 from gazal.config.grpo import GRPOConfig
 from gazal.core.case import Case
-from gazal.core.chat import write_prompt
 from gazal.engine.base import RenewableEngine, Request, Rollout
 from gazal.errors import DataError, TrainingError
 from gazal.model.continued import arrange, can_share, continued_logprobs
 from gazal.model.logprobs import token_logprobs
-from gazal.score.compose import compose
-from gazal.train.advantage import compute_advantages
+from gazal.train.asking import CaseStream, ask, find_advantages, is_masked, shuffle_cases
 from gazal.train.batch import collate, count_learnt, move_rows, split_groups
 from gazal.train.checkpoint import Kept
 from gazal.train.loop import Batch, Metrics, Micro
@@ -26,13 +24,12 @@ from gazal.train.loss import LossInputs, grpo_loss
 from gazal.train.rollouts import (
     Learnable,
     collect_learnable,
-    describe,
     lay_out,
     pack_learnable,
     unpack_learnable,
     with_old,
-    write_records,
 )
+from gazal.train.seen import describe, write_records
 
 
 class GRPO:
@@ -64,15 +61,13 @@ class GRPO:
         self.n_steps = config.steps * self._updates
         self._config, self._cases, self._seed = config, cases, seed
         self._engine, self._pad = engine, cast(int, engine.tokenizer.pad_token_id)
+        self._stream = CaseStream(cases, seed)
         self._learnable: list[Learnable] = []
         self._n, self._n_useful, self._n_useful_tokens, self._divisor = 1, 1, 1, 1
         """Tokens of the minibatch, or with GSPO its rollouts; those of them that carry an advantage; the
         tokens of these; and what the loss is divided by."""
-        if len(cases) < config.cases_per_step:
-            raise DataError(
-                f"grpo.cases: {len(cases)} cases, but grpo.cases_per_step asks for {config.cases_per_step} "
-                "different ones. Give more cases, or lower it."
-            )
+        if problem := config.object_to_cases(len(cases)):
+            raise DataError(f"grpo.cases: {problem}")
 
     def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
         """The next minibatch of the rollouts at hand, or of new ones."""
@@ -124,42 +119,41 @@ class GRPO:
         return out.loss, metrics
 
     def keep(self) -> Kept:
-        """The rollouts, which may be half used."""
-        return Kept(tensors=pack_learnable(self._learnable) if self._updates > 1 else {})
+        """The rollouts, which may be half used, and with dynamic sampling the place in the cases."""
+        return Kept(
+            tensors=pack_learnable(self._learnable) if self._updates > 1 else {},
+            facts=self._stream.keep() if self._config.dynamic_sampling else {},
+        )
 
     def restore(self, kept: Kept) -> None:
-        """Take up half-used rollouts."""
+        """Take up half-used rollouts, and the cases where they were left."""
         self._learnable = unpack_learnable(kept.tensors) if kept.tensors else []
+        if kept.facts:
+            self._stream.restore(kept.facts)
 
     def _roll(self, number: int, step: int, accelerator: Accelerator) -> tuple[Metrics, list[dict[str, Any]]]:
         """Ask, judge and compare: batch ``number`` of rollouts."""
-        config, cases = self._config, self._draw_cases(number)
+        config = self._config
         self._engine.renew(self.model)
-        asked = [
-            Request(case_id=case.id, sample=g, prompt=write_prompt(case))
-            for case in cases
-            for g in range(config.group_size)
-        ]
-        rollouts = self._generate(asked, number, accelerator)
-        if all(rollout.trace.stop == "error" for rollout in rollouts):
+        asked = ask(
+            self._stream.draw if config.dynamic_sampling else lambda n, besides: self._draw_cases(number),
+            lambda requests: self._generate(requests, number, accelerator),
+            config,
+        )
+        sampled = [rollout for group in (*asked.groups, *asked.discarded) for rollout in group.rollouts]
+        if all(rollout.trace.stop == "error" for rollout in sampled):
             raise TrainingError(
-                f"step {step + 1}: none of {len(asked)} rollouts could be written. Where prompts leave no "
+                f"step {step + 1}: none of {len(sampled)} rollouts could be written. Where prompts leave no "
                 "room in the model's context, lower grpo.sampling.max_new_tokens "
                 f"({config.sampling.max_new_tokens})."
             )
-        judged = [case for case in cases for _ in range(config.group_size)]
-        verdicts = [
-            compose(case, rollout.trace, config.reward, max_new_tokens=config.sampling.max_new_tokens)
-            for case, rollout in zip(judged, rollouts, strict=True)
-        ]
-        totals, size = [verdict.total for verdict in verdicts], config.group_size
-        groups = [totals[k : k + size] for k in range(0, len(totals), size)]
-        advantages = compute_advantages(groups, scale_advantages=config.scale_advantages)
-        self._learnable = collect_learnable(rollouts, advantages)
+        advantages = find_advantages(asked.groups, config)
+        rollouts = [rollout for group in asked.groups for rollout in group.rollouts]
+        masked = [is_masked(rollout, config) for rollout in rollouts]
+        self._learnable = collect_learnable(rollouts, advantages, masked)
         if self._updates > 1:
             self._learnable = with_old(self._learnable, self._find_old(accelerator.device))
-        records = write_records(step + 1, rollouts, verdicts, self._learnable)
-        return describe(rollouts, verdicts, advantages), records
+        return describe(asked, advantages, config), write_records(step + 1, asked, advantages, config)
 
     def _generate(self, asked: Sequence[Request], number: int, accelerator: Accelerator) -> list[Rollout]:
         """Each process writes its share; draws depend on case and sample, not on who writes."""
@@ -174,7 +168,7 @@ class GRPO:
         """Whole batches of one shuffle, then another shuffle: no batch holds a case twice."""
         size = self._config.cases_per_step
         epoch, place = divmod(number, len(self._cases) // size)
-        order = Random(f"grpo|{self._seed}|{epoch}").sample(range(len(self._cases)), len(self._cases))
+        order = shuffle_cases(len(self._cases), self._seed, epoch)
         return [self._cases[k] for k in order[place * size : (place + 1) * size]]
 
     def _check_engine(self, apart_N: Tensor) -> None:

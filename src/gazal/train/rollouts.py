@@ -3,7 +3,6 @@
 Shapes: N tokens of all rollouts, one after the other.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,12 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from gazal.core.score import Verdict
 from gazal.engine.base import Rollout
 from gazal.train.advantage import Advantages
 from gazal.train.batch import Tokens
-
-Metrics = dict[str, float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,62 +28,19 @@ class Learnable:
     """The same in the trainer before the first of several optimizer steps; None where there is only one."""
 
 
-def collect_learnable(rollouts: Sequence[Rollout], advantages: Advantages) -> list[Learnable]:
-    """Rollouts with their advantages, in their order."""
+def collect_learnable(
+    rollouts: Sequence[Rollout], advantages: Advantages, masked: Sequence[bool]
+) -> list[Learnable]:
+    """Rollouts with their advantages, in their order; of masked ones no token is learnt from."""
     flat = [value for values_G in advantages.values_PG for value in values_G]
     return [
         Learnable(
-            tokens=Tokens(prompt=rollout.prompt_tokens, completion=rollout.tokens),
+            tokens=Tokens(prompt=rollout.prompt_tokens, completion=() if out else rollout.tokens),
             advantage=advantage,
-            sampled=rollout.logprobs,
+            sampled=() if out else rollout.logprobs,
             old=None,
         )
-        for rollout, advantage in zip(rollouts, flat, strict=True)
-    ]
-
-
-def describe(rollouts: Sequence[Rollout], verdicts: Sequence[Verdict], advantages: Advantages) -> Metrics:
-    """What a batch of rollouts showed: reward by component, classes of answers, lengths."""
-    n, n_tokens = len(rollouts), sum(len(rollout.tokens) for rollout in rollouts)
-    scored = [verdict for verdict in verdicts if verdict.total is not None]
-    metrics: Metrics = {"reward/total": _mean([v.total for v in scored if v.total is not None])}
-    for name in verdicts[0].scores:
-        if name in next((v.parts for v in scored), {}):
-            metrics[f"reward/{name}"] = _mean([v.parts[name] for v in scored])
-        values = [v.scores[name].value for v in verdicts]
-        metrics[f"score/{name}"] = _mean([value for value in values if value is not None])
-    answers = [verdict.scores["answer"].why for verdict in verdicts]
-    metrics |= {
-        "rollout/right": answers.count("right") / n,
-        "rollout/abstained": answers.count("abstained") / n,
-        "rollout/truncated": sum(r.trace.stop == "length" for r in rollouts) / n,
-        "rollout/failed": sum(r.trace.stop == "error" for r in rollouts) / n,
-        "rollout/tokens": n_tokens / n,
-        "rollout/surprise": -math.fsum(p for r in rollouts for p in r.logprobs) / max(n_tokens, 1),
-        "advantage/mean_abs": advantages.mean_abs,
-        "advantage/groups_equal": advantages.frac_zero_std,
-    }
-    return metrics
-
-
-def write_records(
-    step: int, rollouts: Sequence[Rollout], verdicts: Sequence[Verdict], learnable: Sequence[Learnable]
-) -> list[dict[str, Any]]:
-    """Rollouts as a person or a later reader wants them: text, reward by component, reasons."""
-    return [
-        {
-            "step": step,
-            "case_id": rollout.trace.case_id,
-            "sample": rollout.trace.sample,
-            "stop": rollout.trace.stop,
-            "n_tokens": rollout.trace.n_tokens,
-            "total": verdict.total,
-            "parts": dict(verdict.parts),
-            "why": {name: score.why for name, score in verdict.scores.items()},
-            "advantage": item.advantage,
-            "text": rollout.trace.text,
-        }
-        for rollout, verdict, item in zip(rollouts, verdicts, learnable, strict=True)
+        for rollout, advantage, out in zip(rollouts, flat, masked, strict=True)
     ]
 
 
@@ -133,7 +86,3 @@ def lay_out(values_N: Tensor, lengths: Sequence[int]) -> Tensor:
 def with_old(items: Sequence[Learnable], old: Sequence[Sequence[float]]) -> list[Learnable]:
     """The same with the log-probabilities that the trainer gives before its first step."""
     return [replace(item, old=tuple(values)) for item, values in zip(items, old, strict=True)]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
