@@ -140,10 +140,26 @@ def test_what_only_cut_off_replies_differ_in_is_no_signal_where_they_are_masked(
         (values,) = find_advantages([group], config).values_PG
         # Replies that were not cut off stand above the one that was: that is learnt in either case.
         assert values[0] < 0.0 < values[1] and has_signal(group, config)
-    config = make_config(mask_truncated=True, sampling={"max_new_tokens": 5}, reward={"repetition": 0.3})
-    asked = ask_for(config, {})
-    assert all(r.trace.stop == "length" for g in asked.groups for r in g.rollouts)
-    assert asked.n_fillers == 4
+
+
+def test_a_group_of_nothing_but_cut_off_replies_is_replaced_where_they_are_masked():
+    """They differ in what they earn: one says the same again and again."""
+    first = order()
+    engine = ScriptedEngine(
+        lambda r: "It may be this. " * 40 if r.sample == 0 else solve(MANY[0], "B").text * 3, make_tokenizer()
+    )
+    for masked in (False, True):
+        config = make_config(
+            mask_truncated=masked,
+            reward=NOTHING_BUT_THE_ANSWER | {"repetition": 0.3},
+            sampling={"max_new_tokens": 44},
+        )
+        asked = ask(CaseStream(MANY, 0).draw, lambda r, c=config: engine.generate(r, c.sampling, 0), config)
+        assert all(r.trace.stop == "length" for g in asked.groups for r in g.rollouts)
+        assert all(any(values) for values in find_advantages(asked.groups, config).values_PG)
+        assert [has_signal(group, config) for group in asked.groups] == [not masked] * 4
+        assert [g.case.id for g in asked.groups] == [case.id for case in first[:4]]
+        assert (asked.n_fillers, len(asked.discarded)) == ((4, 8) if masked else (0, 0))
 
 
 def test_the_accounts_add_up_and_means_are_over_all_that_was_sampled():
