@@ -116,8 +116,8 @@ def load_checkpoint(folder: Path, learner: Learner, fingerprint: str) -> tuple[i
     if base != learner.base:
         raise TrainingError(
             f"{where}: was made over a base whose weights have the fingerprint {base}; those that were "
-            f"loaded have {learner.base}. Was another revision fetched, or an adapter merged into it? Load the same "
-            f"base again, or delete {folder} to start again."
+            f"loaded have {learner.base}. Was another revision fetched, or an adapter merged into it? Load "
+            f"the same base again, or delete {folder} to start again."
         )
     if tensors["weights"].keys() != learner.parameters.keys():
         raise TrainingError(
