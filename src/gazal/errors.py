@@ -23,3 +23,7 @@ class KnowledgeError(GazalError, ValueError):
 
 class TrainingError(GazalError, RuntimeError):
     """Training cannot go on, or what is on disk does not belong to it."""
+
+
+class EndpointError(GazalError, RuntimeError):
+    """A service over the network serves no more."""

@@ -1,12 +1,17 @@
 """What every engine promises, checked for every engine in one place."""
 
+from functools import cache
+
 import pytest
 import torch
+from served_model import Service, say, start
 from tiny_models import make_model, make_tokenizer, stir
 
 from gazal.config.adapter import AdapterConfig
+from gazal.config.endpoint import Endpoint
 from gazal.config.sampling import Sampling
 from gazal.core.chat import hash_prompt
+from gazal.engine.api import ApiEngine
 from gazal.engine.base import Request
 from gazal.engine.local import LocalEngine, SharedEngine
 from gazal.engine.scripted import ScriptedEngine
@@ -54,15 +59,33 @@ def make_bare():
     return ScriptedEngine(REPLIES, name="bare")
 
 
+@cache
+def find_service() -> Service:
+    """One for all tests: a seeded model, whose replies to some requests are there later."""
+
+    def answer(body, before):
+        text = f"{body['messages'][0]['content'][::-1]} {body['seed']}"
+        return say(text, finish="length" if body["seed"] % 2 else "stop", after_s=0.002 * (body["seed"] % 9))
+
+    return start(answer)[0]
+
+
+def make_api():
+    return ApiEngine(Endpoint(url=find_service().url, model="m"), name="api")
+
+
 ENGINES = {
     "local": make_local,
     "shared": make_shared,
     "scripted": make_scripted,
     "function": make_function,
     "bare": make_bare,
+    "api": make_api,
 }
-WITH_TOKENS = {name: make for name, make in ENGINES.items() if name != "bare"}
+WITH_TOKENS = {name: make for name, make in ENGINES.items() if name not in ("bare", "api")}
+STREAMING = {name: make for name, make in ENGINES.items() if name in ("local", "shared", "api")}
 every_engine = pytest.mark.parametrize("make", ENGINES.values(), ids=ENGINES)
+every_streaming_engine = pytest.mark.parametrize("make", STREAMING.values(), ids=STREAMING)
 every_engine_with_tokens = pytest.mark.parametrize("make", WITH_TOKENS.values(), ids=WITH_TOKENS)
 
 
@@ -94,6 +117,31 @@ def test_the_same_call_gives_the_same_rollouts(make):
 def test_the_same_request_twice_is_answered_twice(make):
     first, _, second = make().generate([REQUESTS[0], REQUESTS[1], REQUESTS[0]], SAMPLING, 0)
     assert first.trace == second.trace
+
+
+@every_engine
+def test_a_reply_depends_on_its_own_request_and_the_seed(make):
+    engine = make()
+    alone = [engine.generate([request], SAMPLING, 3)[0].trace for request in REQUESTS[:4]]
+    assert alone == [rollout.trace for rollout in engine.generate(REQUESTS, SAMPLING, 3)[:4]]
+
+
+@every_streaming_engine
+def test_a_stream_holds_what_generate_gives(make):
+    engine = make()
+    streamed = {(r.trace.case_id, r.trace.sample): r for r in engine.stream(REQUESTS, SAMPLING, 3)}
+    whole = {(r.trace.case_id, r.trace.sample): r for r in engine.generate(REQUESTS, SAMPLING, 3)}
+    assert streamed == whole and len(streamed) == len(REQUESTS)
+    assert [*engine.stream([], SAMPLING, 3)] == []
+
+
+@every_streaming_engine
+def test_a_stream_that_is_left_leaves_the_engine_as_it_was(make):
+    engine = make()
+    stream = engine.stream(REQUESTS, SAMPLING, 3)
+    first = next(stream)
+    stream.close()
+    assert first in engine.generate(REQUESTS, SAMPLING, 3)
 
 
 @every_engine_with_tokens

@@ -111,10 +111,11 @@ def test_help_is_cheap(words):
     assert "Usage: gazal" in done.stdout
 
 
-def test_curation_and_scoring_load_no_heavy_library():
+def test_curation_scoring_and_served_models_load_no_heavy_library():
     code = (
         "import sys\nimport gazal.world.generate, gazal.world.check, gazal.score.tally, gazal.cases.table\n"
+        "import gazal.evaluate.stage, gazal.engine.api\n"
         "print(sorted({name.split('.')[0] for name in sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(ast.literal_eval(done.stdout)).isdisjoint(HEAVY)
+    assert set(ast.literal_eval(done.stdout)).isdisjoint({*HEAVY, "openai"})

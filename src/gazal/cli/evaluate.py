@@ -13,6 +13,7 @@ from gazal.errors import ConfigError
 
 if TYPE_CHECKING:
     from gazal.config.data import Source
+    from gazal.config.endpoint import Endpoint
     from gazal.config.sampling import Sampling
     from gazal.core.case import Case
     from gazal.evaluate.models import Tested
@@ -32,6 +33,21 @@ def evaluate(
             "or a name on the hub. Several are compared in pairs.",
         ),
     ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="An OpenAI-compatible service that serves --model: vLLM, OpenAI, ..."
+        ),
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model as the --endpoint calls it; repeatable.")
+    ] = None,
+    key_variable: Annotated[
+        str, typer.Option(metavar="NAME", help="Environment variable with the key of the --endpoint.")
+    ] = "OPENAI_API_KEY",
+    timeout: Annotated[
+        float, typer.Option(min=1.0, help="Seconds that a reply of the --endpoint may take.")
+    ] = 600.0,
     suite: Annotated[
         list[str] | None,
         typer.Option(help="world, or a public question set such as medqa_4opt; repeatable."),
@@ -63,16 +79,22 @@ def evaluate(
 
     if data is not None:
         os.environ["GAZAL_DATA"] = str(data)
-    if bool(models) == bool(replies):
-        raise ConfigError("name at least one MODEL to ask, or recorded --replies to grade; not both.")
+    if bool(endpoint) != bool(model):
+        raise ConfigError("--endpoint URL and --model NAME go together: where it is served, and as what.")
+    if bool(models or model) == bool(replies):
+        raise ConfigError(
+            "name at least one MODEL to ask (or --endpoint and --model), or recorded --replies to grade; "
+            "not both."
+        )
     sources = _find_sources(suite or [], cases, limit)
     if replies:
         _grade(replies, sources, limit, as_json)
         return
-    from gazal.evaluate.models import ask_by_likelihood, find_tested
+    from gazal.evaluate.models import add_served, ask_by_likelihood, find_tested
     from gazal.report.html import REPORT, write_report
 
-    tested = find_tested(models or [], _hold(dtype))
+    served = [_find_endpoint(endpoint or "", name, key_variable, timeout) for name in model or []]
+    tested = add_served(find_tested(models, _hold(dtype)) if models else {}, served)
     tested = ask_by_likelihood(tested) if likelihood else tested
     sampling = Sampling(temperature=temperature, max_new_tokens=max_new_tokens, batch_size=batch_size)
     folder = out or _name_folder(tested, suite or [str(cases)], limit, sampling, seed)
@@ -80,6 +102,24 @@ def evaluate(
     if not (folder / REPORT).is_file():
         write_report(folder)
     _show(whole, as_json, folder)
+
+
+def _find_endpoint(url: str, model: str, key_variable: str, timeout_s: float) -> "Endpoint":
+    """Where a model is served, once what asking it takes is known to be there."""
+    from pydantic import ValidationError
+
+    from gazal.config.endpoint import Endpoint
+    from gazal.engine.api import ApiEngine
+
+    try:
+        endpoint = Endpoint(url=url, model=model, key_variable=key_variable, timeout_s=timeout_s)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            f"endpoint, {first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
+    ApiEngine(endpoint, name=model)
+    return endpoint
 
 
 def _hold(dtype: DTYPES) -> Any:
@@ -155,8 +195,10 @@ def _ask(
 
 
 def _settings(models: dict[str, "Tested"], sampling: "Sampling") -> dict[str, Any]:
+    from gazal.evaluate.models import describe_tested
+
     drawn = sampling.model_dump(mode="json", exclude={"batch_size"})
-    held = {name: tested.config.model_dump(mode="json") for name, tested in models.items()}
+    held = {name: describe_tested(tested) for name, tested in models.items()}
     chosen = [name for name, tested in models.items() if tested.by_likelihood]
     return {"sampling": drawn, "models": held, "by_likelihood": chosen}
 

@@ -1,6 +1,6 @@
 """What an engine is asked, what it gives back, and what every engine promises."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,7 +25,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """One reply, with what a trainer needs to learn from it."""
+    """One reply, with what a trainer needs to learn from it where the engine can know it.
+
+    An engine over the network and a script without a tokenizer know text alone: their tuples are empty, and
+    ``trace.n_tokens`` is what the service counted, or None.
+    """
 
     trace: Trace
     prompt_tokens: tuple[int, ...]
@@ -45,8 +49,9 @@ class Engine(Protocol):
     def generate(self, requests: Sequence[Request], sampling: Sampling, seed: int) -> list[Rollout]:
         """One rollout per request, in the order of the requests.
 
-        The same call gives the same rollouts. A reply depends on its own request and on the seed, never on
-        what else was asked. A request that cannot be served has a trace whose stop is ``error``.
+        The same call gives the same rollouts (over the network as far as the service keeps to a seed). A
+        reply depends on its own request and on the seed, never on what else was asked. A request that cannot
+        be served has a trace whose stop is ``error``.
         """
         ...
 
@@ -58,4 +63,12 @@ class RenewableEngine(Engine, Protocol):
 
     def renew(self, adapted: "PeftModel") -> None:
         """Write as this model does from now on; its weights are not touched."""
+        ...
+
+
+class StreamingEngine(Engine, Protocol):
+    """An engine whose replies can be kept one by one while it still writes others."""
+
+    def stream(self, requests: Sequence[Request], sampling: Sampling, seed: int) -> Iterator[Rollout]:
+        """The rollouts of `generate`, each as soon as it is finished."""
         ...

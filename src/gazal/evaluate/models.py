@@ -1,10 +1,13 @@
-"""Which models a person means: a run with all of its models, a folder, an adapter, or a name on the hub."""
+"""Which models a person means: a run with all of its models, a folder, an adapter, a name elsewhere."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from gazal.config.endpoint import Endpoint
 from gazal.config.load import load_recipe
 from gazal.config.model import ModelConfig
 from gazal.core.store import ADAPTER, MERGED
@@ -19,7 +22,8 @@ STAGES = ("sft", "grpo")
 class Tested:
     """A model to be evaluated."""
 
-    config: ModelConfig
+    config: ModelConfig | Endpoint
+    """How it is held in memory here, or where it is served."""
     adapter: Path | None = None
     """An adapter to merge into it, as PEFT saves it."""
     by_likelihood: bool = False
@@ -52,10 +56,28 @@ def find_tested(paths: Sequence[str], settings: ModelConfig) -> dict[str, Tested
     return found
 
 
+def add_served(models: dict[str, Tested], endpoints: Sequence[Endpoint]) -> dict[str, Tested]:
+    """The same models and those of services, each by the last part of its name there."""
+    found = dict(models)
+    for endpoint in endpoints:
+        name = re.sub(r"[^\w.-]+", "-", endpoint.model.rstrip("/").rpartition("/")[2]).strip(".-") or "served"
+        found[_make_new(name, found)] = Tested(config=endpoint)
+    return found
+
+
+def describe_tested(tested: Tested) -> dict[str, Any]:
+    """What decides its replies, as JSON values: of a service its host and the model, and no more."""
+    if isinstance(tested.config, Endpoint):
+        return {"endpoint": tested.config.host, "model": tested.config.model}
+    return tested.config.model_dump(mode="json")
+
+
 def list_inputs(models: dict[str, Tested]) -> dict[str, Path]:
-    """What to hash, so that a change of a model is noticed; nothing for one that the hub keeps."""
+    """What to hash, so that a change of a model is noticed; nothing for one that others keep."""
     inputs: dict[str, Path] = {}
     for name, tested in models.items():
+        if isinstance(tested.config, Endpoint):
+            continue
         place = find_model(tested.config.path)
         if isinstance(place, Path):
             inputs[name] = place
@@ -105,5 +127,14 @@ def _make_new(name: str, taken: dict[str, Tested]) -> str:
 
 
 def ask_by_likelihood(models: dict[str, Tested]) -> dict[str, Tested]:
-    """The same models, each also asked which option it holds most likely."""
+    """The same models, each also asked which option it holds most likely.
+
+    Raises:
+        ConfigError: One is served by others, who do not say how likely an option is.
+    """
+    for name, tested in models.items():
+        if isinstance(tested.config, Endpoint):
+            raise ConfigError(
+                f"{name}: a served model cannot be asked by likelihood. Leave --likelihood out."
+            )
     return {name: replace(tested, by_likelihood=True) for name, tested in models.items()}

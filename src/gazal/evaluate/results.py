@@ -21,6 +21,8 @@ Right = Mapping[str, bool]
 """Case id to whether a model has it right."""
 LIKELIHOOD = "_likelihood"
 """Follows the name of a model where it chose an option by likelihood instead of replying."""
+MANNERS = {"alone": False, "listed": True}
+"""How a question is put to a model that chooses by likelihood, to whether it shows the options."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,13 +9,12 @@ from gazal.core.case import Case
 from gazal.core.chat import write_prompt
 from gazal.core.store import read_traces, write_traces
 from gazal.core.trace import Trace
-from gazal.engine.base import Request
-from gazal.engine.local import LocalEngine
+from gazal.engine.base import Request, StreamingEngine
 from gazal.errors import DataError
 
 
 def collect_replies(
-    engine: LocalEngine, cases: Sequence[Case], sampling: Sampling, seed: int, path: Path
+    engine: StreamingEngine, cases: Sequence[Case], sampling: Sampling, seed: int, path: Path
 ) -> Iterator[Trace]:
     """Write one reply to each case; yields each when it is there, those of an earlier run first.
 
@@ -47,7 +46,7 @@ def collect_replies(
 
 
 def _read_ledger(path: Path) -> list[Trace]:
-    """What an earlier run wrote; a last line that was torn is left out and asked again."""
+    """What an earlier run wrote. A last line that was torn and requests that failed are asked again."""
     if not path.exists():
         return []
     lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
@@ -55,7 +54,11 @@ def _read_ledger(path: Path) -> list[Trace]:
         path.unlink()
         return []
     path.write_bytes(b"".join(lines))
-    return read_traces(path)
+    traces = read_traces(path)
+    served = [trace for trace in traces if trace.stop != "error"]
+    if len(served) < len(traces):
+        write_traces(path, served)
+    return served
 
 
 def _append(path: Path, trace: Trace) -> None:

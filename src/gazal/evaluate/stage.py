@@ -2,24 +2,19 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from gazal.config.endpoint import Endpoint
 from gazal.config.sampling import Sampling
 from gazal.core.case import Case
 from gazal.core.store import read_objects, read_traces, write_lines
-from gazal.engine.local import LocalEngine
+from gazal.engine.api import ApiEngine
 from gazal.evaluate.models import Tested
-from gazal.evaluate.results import LIKELIHOOD, Right, summarise
+from gazal.evaluate.results import LIKELIHOOD, MANNERS, Right, summarise
 from gazal.evaluate.run import collect_replies
-from gazal.model.likelihood import choose_options
-from gazal.model.load import load_model, load_tokenizer
-from gazal.model.merge import load_merged
 
 RESULTS = "results.json"
-MANNERS = {"alone": False, "listed": True}
-"""How a question is put to a model that chooses by likelihood, to whether it shows the options."""
 
 
 def run_evaluation(
@@ -41,24 +36,17 @@ def run_evaluation(
         replies, choices = folder / f"{name}.jsonl", folder / f"{name}{LIKELIHOOD}.jsonl"
         if replies.exists() and (choices.exists() or not tested.by_likelihood):
             continue
-        tokenizer = load_tokenizer(tested.config)
-        model = load_merged(tested.config, tested.adapter) if tested.adapter else load_model(tested.config)
-        thinking = tested.config.enable_thinking
-        engine = LocalEngine(model, tokenizer, enable_thinking=thinking, name=name)
-        for done, _ in enumerate(collect_replies(engine, cases, sampling, seed, replies), 1):
-            yield name, done, len(cases)
+        if isinstance(tested.config, Endpoint):
+            engine = ApiEngine(tested.config, name=name)
+            asked = collect_replies(engine, cases, sampling, seed, replies)
+            yield from ((name, done, len(cases)) for done, _ in enumerate(asked, 1))
+            continue
+        from gazal.evaluate.held import LoadedModel  # Loads torch, which a served model does without.
+
+        model = LoadedModel(name, tested.config, tested.adapter)
+        yield from model.reply(cases, sampling, seed, replies)
         if tested.by_likelihood:
-            optional = [case for case in cases if case.options]
-            both = (
-                choose_options(model, tokenizer, optional, enable_thinking=thinking, listed=listed)
-                for listed in MANNERS.values()
-            )
-            found: list[dict[str, Any]] = []
-            for choice in zip(*both, strict=True):
-                described = zip(MANNERS, map(asdict, choice), strict=True)
-                found.append({"case_id": choice[0].case_id, **dict(described)})
-                yield f"{name}, options by likelihood", len(found), len(optional)
-            write_lines(choices, found, lambda record: json.dumps(record).encode())
+            yield from model.choose(cases, choices)
 
 
 def write_results(
