@@ -275,7 +275,7 @@ def _import_client():
         import openai
     except ModuleNotFoundError:
         raise ConfigError(
-            "endpoint: the client library is not installed. Run: pip install 'openai>=2,<4' (gazal's extra api)."
+            "endpoint: the client library is not installed. Run: pip install 'openai>=2,<4'."
         ) from None
     return openai
 
