@@ -49,7 +49,7 @@ def test_the_share_scales_muon_alone():
         assert torch.allclose(whole[name] * scale, third[name], atol=1e-4)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "exadam"])
 def test_every_weight_belongs_to_one_optimizer(optimizer):
     parameters = make_parameters()
     made = make_optimizers(parameters, OptimConfig(steps=1, learning_rate=0.1, optimizer=optimizer))

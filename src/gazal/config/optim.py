@@ -12,8 +12,9 @@ class OptimConfig(Settings):
 
     steps: Count
     """Optimizer steps; in GRPO, batches of rollouts."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """``muon``: Muon for matrices, AdamW for embeddings and vectors. For training from nothing."""
+    optimizer: Literal["adamw", "muon", "exadam"] = "adamw"
+    """``muon``: Muon for matrices, AdamW for embeddings and vectors. For training from nothing.
+    ``exadam``: as AdamW, with steps up to twice as long; by the first author of Gazal-R1."""
     muon_share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     """Muon's learning rate as a share of AdamW's."""
     learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]

@@ -1,4 +1,4 @@
-"""What steps the weights: AdamW, or Muon for matrices and AdamW for the rest."""
+"""What steps the weights: AdamW, EXAdam, or Muon for matrices and AdamW for the rest."""
 
 from collections.abc import Mapping
 
@@ -7,6 +7,7 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from gazal.config.optim import OptimConfig
+from gazal.train.exadam import EXAdam
 
 
 def make_optimizers(parameters: Mapping[str, nn.Parameter], optim: OptimConfig) -> tuple[Optimizer, ...]:
@@ -33,7 +34,8 @@ def make_optimizers(parameters: Mapping[str, nn.Parameter], optim: OptimConfig) 
     if rest:
         betas = (0.9, optim.beta2)
         group = {"params": rest, "share": 1.0}
-        made.append(AdamW([group], lr=optim.learning_rate, betas=betas, weight_decay=optim.weight_decay))
+        kind = EXAdam if optim.optimizer == "exadam" else AdamW
+        made.append(kind([group], lr=optim.learning_rate, betas=betas, weight_decay=optim.weight_decay))
     return tuple(made)
 
 
