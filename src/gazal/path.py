@@ -1,7 +1,7 @@
 """``gazal run``: the stages in their order, each made once, each in its folder."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +32,8 @@ class Progress:
     of: int
     note: str = ""
     """The newest numbers, for a person."""
+    numbers: Mapping[str, float | None] = field(default_factory=dict)
+    """All of them, where it trains."""
 
 
 def run(recipe: Recipe, out: Path, until: StageName | None = None) -> Iterator[Progress]:
@@ -224,6 +226,8 @@ def _settings(**parts: BaseModel) -> dict[str, Any]:
             part.pop(name, None)
         for sampling in (part, part.get("sampling", {})):
             sampling.pop("batch_size", None)
+        for name in ("address", "folder", "memory"):
+            part.get("engine", {}).pop(name, None)
     return whole
 
 
@@ -254,4 +258,4 @@ def _tell(stage: str, step: "Step") -> Progress:
     named = {"loss": "loss", "reward/total": "reward", "rollout/right": "right"}
     seen = {word: step.metrics.get(name) for name, word in named.items()}
     found = [f"{word} {value:.3f}" for word, value in seen.items() if value is not None]
-    return Progress(stage=stage, done=step.step, of=step.of, note=", ".join(found))
+    return Progress(stage=stage, done=step.step, of=step.of, note=", ".join(found), numbers=step.metrics)

@@ -14,6 +14,10 @@ RecipeFile = Annotated[Path, typer.Argument(help="A recipe, such as recipes/demo
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="Change a value, such as grpo.steps=10; repeatable.")
 ]
+Track = Annotated[
+    list[str] | None,
+    typer.Option("--track", help="Send each step to tensorboard, wandb, trackio or mlflow; repeatable."),
+]
 Out = Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/<name of the recipe>.")]
 
 
@@ -21,6 +25,7 @@ def run(
     recipe: RecipeFile,
     out: Out = None,
     overrides: Overrides = None,
+    track: Track = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the whole recipe and estimate memory; run nothing.")
     ] = False,
@@ -29,34 +34,52 @@ def run(
     if dry_run:
         _check(recipe, out, overrides)
         return
-    _go(recipe, out, overrides, None)
+    _go(recipe, out, overrides, None, track)
 
 
-def pretrain(recipe: RecipeFile, out: Out = None, overrides: Overrides = None) -> None:
+def pretrain(recipe: RecipeFile, out: Out = None, overrides: Overrides = None, track: Track = None) -> None:
     """Make a small base model from nothing; the same command goes on where it stopped."""
-    _go(recipe, out, overrides, "pretrain")
+    _go(recipe, out, overrides, "pretrain", track)
 
 
-def sft(recipe: RecipeFile, out: Out = None, overrides: Overrides = None) -> None:
+def sft(recipe: RecipeFile, out: Out = None, overrides: Overrides = None, track: Track = None) -> None:
     """Go through a recipe up to supervised fine-tuning."""
-    _go(recipe, out, overrides, "sft")
+    _go(recipe, out, overrides, "sft", track)
 
 
-def grpo(recipe: RecipeFile, out: Out = None, overrides: Overrides = None) -> None:
+def grpo(recipe: RecipeFile, out: Out = None, overrides: Overrides = None, track: Track = None) -> None:
     """Go through a recipe up to reinforcement learning."""
-    _go(recipe, out, overrides, "grpo")
+    _go(recipe, out, overrides, "grpo", track)
 
 
-def _go(recipe: Path, out: Path | None, overrides: list[str] | None, until: "StageName | None") -> None:
+def _go(
+    recipe: Path,
+    out: Path | None,
+    overrides: list[str] | None,
+    until: "StageName | None",
+    track: list[str] | None,
+) -> None:
     from gazal.config.load import load_recipe
     from gazal.model.processes import is_main
     from gazal.path import run as go
 
     read = load_recipe(recipe, overrides or [])
     folder = out or Path("runs") / read.name
-    show_stages(go(read, folder, until), folder)
+    events = go(read, folder, until)
+    show_stages(_track(events, track, folder, read.name) if track else events, folder)
     if is_main():
         _say_result(folder, evaluated=until is None and read.evaluate is not None)
+
+
+def _track(events: Iterator["Progress"], names: list[str], folder: Path, run: str) -> Iterator["Progress"]:
+    """The same events; those of steps go to trackers, too."""
+    from gazal.train.trackers import open_trackers
+
+    with open_trackers(names, folder, run) as trackers:
+        for event in events:
+            if event.numbers:
+                trackers.log(event.stage, event.done, event.numbers)
+            yield event
 
 
 def _say_result(folder: Path, *, evaluated: bool) -> None:

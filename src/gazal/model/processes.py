@@ -2,7 +2,7 @@
 
 import os
 from contextlib import AbstractContextManager
-from typing import cast
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator, PartialState
@@ -10,9 +10,9 @@ from accelerate import Accelerator, PartialState
 from gazal.errors import ConfigError
 
 
-def start_accelerator() -> Accelerator:
-    """What the processes exchange numbers through."""
-    return Accelerator(cpu=_use_cpu())
+def start_accelerator(**settings: Any) -> Accelerator:
+    """What the processes exchange numbers through; settings are accelerate's."""
+    return Accelerator(cpu=_use_cpu(), **settings)
 
 
 def is_main() -> bool:
