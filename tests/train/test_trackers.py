@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 
 import pytest
 from small import make_sft, sft_config
@@ -44,6 +45,7 @@ def test_the_tracker_holds_what_steps_hold_after_a_stop(tmp_path):
     run(config, tmp_path / "sft.part", tmp_path, until=5)
     first = read_events(tmp_path / "track" / "small-sft")
     assert max(step for _, step in first) == 5
+    time.sleep(1.1)  # Its files are named by the second.
     run(config, tmp_path / "sft.part", tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "sft.part" / "steps.jsonl").read_text().splitlines()]
     expected = {(name, row["step"]): value for row in rows for name, value in row.items() if name != "step"}
