@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from gazal.config.adapter import AdapterConfig
 from gazal.config.base import Settings
 from gazal.config.data import FileSource, SuiteSource, WorldSource
+from gazal.config.endpoint import Endpoint
 from gazal.config.engine import EngineConfig
 from gazal.config.evaluate import EvaluateConfig
 from gazal.config.grpo import GRPOConfig
@@ -34,6 +35,7 @@ WHOLE = (
     TinyShape(),
     EvaluateConfig(cases=CASES),
     EngineConfig(kind="vllm", address="http://127.0.0.1:8000"),
+    Endpoint(url="http://127.0.0.1:8000/v1", model="m"),
     Sampling(),
     RewardConfig(),
     OptimConfig(**STEPS),
@@ -137,6 +139,10 @@ OUT_OF_RANGE = [
     (GRPOConfig, "clip_low", [0, 1]),
     (GRPOConfig, "clip_high", [0]),
     (GRPOConfig, "kl", [-0.1]),
+    (Endpoint, "url", ["127.0.0.1:8000", "ftp://a", "http://", "http://u:p@a/v1", "http://a/v1?key=b"]),
+    (Endpoint, "key_variable", ["", "1A", "A B"]),
+    (Endpoint, "timeout_s", [0]),
+    (Endpoint, "retries", [-1]),
     (EngineConfig, "kind", ["sglang", "VLLM"]),
     (EngineConfig, "address", ["127.0.0.1:8000", "ftp://a", "http://", "http://a b", "http://a/?b"]),
     (EngineConfig, "memory", [0, 1]),
