@@ -106,7 +106,8 @@ def measure_kept(adapter, dtype, packed, attention, layers):
         positions_BL=positions,
     )
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda box: box.tensor):
-        out = logprobs._run_backbone(logprobs.find_plain_model(model), rows)
+        every = torch.ones(3, 64, dtype=torch.bool)  # What is not wanted would need less.
+        out = logprobs._run_backbone(logprobs.find_plain_model(model), rows, every)
     storages = [box.tensor.untyped_storage() for ref in held if (box := ref()) is not None]
     assert out.requires_grad
     return sum({s.data_ptr(): s.nbytes() for s in storages if s.data_ptr() not in weights}.values())

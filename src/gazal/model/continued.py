@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
+from gazal.model.lean import spare_last_mlp
 from gazal.model.logprobs import TokenLogprobs, find_plain_model, score_hidden
 
 
@@ -92,25 +93,29 @@ def continued_logprobs(model: nn.Module, rows: Continued, *, chunk: int | None =
     plain = find_plain_model(model)
     cache = DynamicCache(config=plain.config)
     positions_PL = (rows.prompt_mask_PL.cumsum(-1) - 1).clamp(min=0)
-    read = plain.base_model(
-        input_ids=rows.prompts_PL,
-        attention_mask=rows.prompt_mask_PL,
-        position_ids=positions_PL,
-        past_key_values=cache,
-        use_cache=True,
-    )
+    ends_PL = torch.zeros_like(rows.prompts_PL, dtype=torch.bool)
+    ends_PL[:, -1] = True
+    with spare_last_mlp(plain, ends_PL):
+        read = plain.base_model(
+            input_ids=rows.prompts_PL,
+            attention_mask=rows.prompt_mask_PL,
+            position_ids=positions_PL,
+            past_key_values=cache,
+            use_cache=True,
+        )
     # The state at a token predicts the next one: that of the prompt's end the first of the completion.
     hidden_RCD = read.last_hidden_state[rows.prompt_R, -1:]
     n_more = rows.completions_RC.shape[1] - 1
     cache.batch_select_indices(rows.prompt_R)
     seen = rows.prompt_mask_PL[rows.prompt_R], rows.mask_RC[:, :-1].to(rows.prompt_mask_PL.dtype)
     start_R1 = positions_PL[rows.prompt_R, -1:] + 1
-    written = plain.base_model(
-        input_ids=rows.completions_RC[:, :-1],
-        attention_mask=torch.cat(seen, dim=1),
-        position_ids=start_R1 + torch.arange(n_more, device=start_R1.device),
-        past_key_values=cache,
-        use_cache=True,
-    )
+    with spare_last_mlp(plain, rows.mask_RC[:, 1:]):
+        written = plain.base_model(
+            input_ids=rows.completions_RC[:, :-1],
+            attention_mask=torch.cat(seen, dim=1),
+            position_ids=start_R1 + torch.arange(n_more, device=start_R1.device),
+            past_key_values=cache,
+            use_cache=True,
+        )
     hidden_RCD = torch.cat([hidden_RCD, written.last_hidden_state], dim=1)
     return score_hidden(plain, hidden_RCD[rows.mask_RC], rows.completions_RC[rows.mask_RC], chunk=chunk)

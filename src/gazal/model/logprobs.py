@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from gazal.errors import ConfigError
+from gazal.model.lean import spare_last_mlp
 
 _CHUNK_ELEMENTS = 2**26
 """Logits held at a time unless the caller says otherwise: 256 MB in float32."""
@@ -80,7 +81,7 @@ def token_logprobs(
     plain = find_plain_model(model)
     chosen_BL = rows.chosen_BL.bool()
     _refuse_first_tokens(rows, chosen_BL)
-    hidden_BLD = _run_backbone(plain, rows)
+    hidden_BLD = _run_backbone(plain, rows, nn.functional.pad(chosen_BL[:, 1:], (0, 1)))
     # The state at a token predicts the next one.
     hidden_ND = hidden_BLD[:, :-1][chosen_BL[:, 1:]]
     targets_N = rows.input_ids_BL[:, 1:][chosen_BL[:, 1:]]
@@ -112,7 +113,7 @@ def find_plain_model(model: nn.Module) -> PreTrainedModel:
     return cast(PreTrainedModel, model.get_base_model() if isinstance(model, PeftModel) else model)
 
 
-def _run_backbone(plain: PreTrainedModel, rows: TokenRows) -> Tensor:
+def _run_backbone(plain: PreTrainedModel, rows: TokenRows, wanted_BL: Tensor) -> Tensor:
     input_ids_BL, positions_BL, attention_BL = rows.input_ids_BL, rows.positions_BL, rows.attention_BL
     shape = input_ids_BL.shape
     if attention_BL is not None:
@@ -122,9 +123,10 @@ def _run_backbone(plain: PreTrainedModel, rows: TokenRows) -> Tensor:
         input_ids_BL, positions_BL = input_ids_BL.reshape(1, -1), positions_BL.reshape(1, -1)
     # Without a mask and a cache, transformers lets no token attend across a place where the positions do not
     # grow by 1 (masking_utils.find_packed_sequence_indices).
-    output = plain.base_model(
-        input_ids=input_ids_BL, attention_mask=attention_BL, position_ids=positions_BL, use_cache=False
-    )
+    with spare_last_mlp(plain, wanted_BL.reshape(input_ids_BL.shape)):
+        output = plain.base_model(
+            input_ids=input_ids_BL, attention_mask=attention_BL, position_ids=positions_BL, use_cache=False
+        )
     return output.last_hidden_state.reshape(*shape, -1)
 
 
