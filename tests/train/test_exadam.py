@@ -39,6 +39,16 @@ def test_its_steps_are_those_of_the_equations(decay, eps):
     np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-12)
 
 
+def test_the_first_step_is_sixteen_times_adamws():
+    moved = []
+    for kind in (EXAdam, torch.optim.AdamW):
+        parameter = torch.nn.Parameter(torch.zeros(3))
+        parameter.grad = torch.tensor([0.2, -3.0, 1.0])
+        kind([parameter], lr=1e-3, betas=(0.9, 0.999), weight_decay=0.0).step()
+        moved.append(parameter.detach())
+    torch.testing.assert_close(moved[0] / moved[1], torch.full((3,), 15.95), rtol=1e-3, atol=0)
+
+
 def test_a_weight_without_a_gradient_stays():
     parameters = [torch.nn.Parameter(torch.ones(2)) for _ in range(2)]
     parameters[0].grad = torch.ones(2)

@@ -14,7 +14,7 @@ class OptimConfig(Settings):
     """Optimizer steps; in GRPO, batches of rollouts."""
     optimizer: Literal["adamw", "muon", "exadam"] = "adamw"
     """``muon``: Muon for matrices, AdamW for embeddings and vectors. For training from nothing.
-    ``exadam``: as AdamW, with steps up to twice as long; by the first author of Gazal-R1."""
+    ``exadam``: EXAdam, by the first author of Gazal-R1; its steps are several times as long."""
     muon_share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0
     """Muon's learning rate as a share of AdamW's."""
     learning_rate: Annotated[float, Field(gt=0.0, lt=1.0)]

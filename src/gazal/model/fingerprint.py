@@ -15,8 +15,8 @@ from gazal.model.shards import find_shard, is_sharded
 def fingerprint_frozen(model: nn.Module) -> str:
     """First 16 hex digits of a hash over all parameters that do not train: names, shapes and values.
 
-    Each tensor is first reduced where it lies to the exclusive or of its numbers (`torch.hash_tensor`), some
-    2 GB a second on one CPU core. A tensor whose numbers were only put into another order is not told apart.
+    Each tensor is first reduced where it lies to the exclusive or of its numbers (`torch.hash_tensor`). One
+    whose numbers were only put into another order is not told apart.
     Where the model is sharded, every process must call this, and all get what one process would.
     """
     frozen = {name: p for name, p in model.named_parameters() if not p.requires_grad and p.numel()}

@@ -16,8 +16,8 @@ class EXAdam(Optimizer):
         d1 = 1 + v / (v + eps) * beta2^t        d2 = 1 + m^2 / (m^2 + eps) * beta1^t
         step = (m + g) / (1 - beta1^t) * d1 / (sqrt(v / (1 - beta2^t) * d2) + eps)
 
-    Weight decay is decoupled, as in AdamW. As ``m`` and ``g`` are added, steps are up to twice as long as
-    AdamW's at the same learning rate.
+    Weight decay is decoupled, as in AdamW. At the same learning rate steps are longer than AdamW's, as the
+    gradient is added in full and divided by ``1 - beta1^t``: the first one 16 times with the usual betas.
 
     Source:
         Adly 2024, arXiv:2412.20302; the equations as the catalogue at junaidaliop.github.io/zij states them.

@@ -35,7 +35,7 @@ from gazal.train.seen import describe, write_records
 class GRPO:
     """Batches of rollouts, each learnt from in one or more optimizer steps.
 
-    Rollouts come from an engine with merged weights of its own, so the weights that train are never written
+    Rollouts come from an engine that merges nothing into the weights that train, so these are never written
     to by anything but the optimizer.
     """
 
