@@ -25,6 +25,9 @@ def read_events(folder):
             (length,) = struct.unpack_from("<Q", data, at)
             event = Event.FromString(data[at + 12 : at + 12 + length])
             at += 12 + length + 4
+            # What is told twice would stand twice in TensorBoard.
+            told = [(value.tag, event.step) for value in event.summary.value]
+            assert not seen.keys() & told, "told again, and what was told before is not purged"
             if event.session_log.status == 1:  # START: what stands from this step on is forgotten.
                 seen = {key: value for key, value in seen.items() if key[1] < event.step}
             seen |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
