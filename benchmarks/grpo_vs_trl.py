@@ -9,7 +9,6 @@ SETTINGS takes two steps first, and the output lists what the second took. Befor
 gradient of one recorded batch whose old policy is another, so that ratios are clipped.
 """
 
-import argparse
 import json
 import random
 import statistics
@@ -24,7 +23,7 @@ from typing import Any, cast
 import torch
 from accelerate import Accelerator
 from datasets import Dataset
-from peer import compare, make_pair, name_versions, take_gradients, wrap
+from peer import compare, make_pair, name_versions, read_options, take_gradients, wrap
 from peft import PeftModel
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -356,15 +355,7 @@ def end_replies(stops: Sequence[int], call: Callable[..., Any], *words: Any, **m
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="of TRL")
-    args = parser.parse_args()
+    args = read_options(__doc__ or "", SETTINGS)
     torch.set_num_threads(1)
     keep_freed_memory()
     versions = name_versions()

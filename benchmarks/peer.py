@@ -1,6 +1,7 @@
-"""What the comparisons with TRL share: one random model adapted in both ways, and how calls are watched."""
+"""What the comparisons with TRL share: options, a model adapted in both ways, how calls are watched."""
 
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any, cast
 
@@ -16,6 +17,17 @@ from gazal.config.adapter import AdapterConfig
 from gazal.model.adapter import add_adapter, list_trainable
 
 CONTEXT = 1024
+
+
+def read_options(about: str, settings: Collection[str]) -> argparse.Namespace:
+    """The command line of such a comparison."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--settings", nargs="+", choices=settings, default=list(settings), help="of TRL")
+    return parser.parse_args()
 
 
 def make_pair(width: int, layers: int, vocabulary: int) -> tuple[PeftModel, PeftModel]:

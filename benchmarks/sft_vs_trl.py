@@ -8,7 +8,6 @@ fastest of its settings here: each of SETTINGS takes two steps first, and the ou
 gave. Tokens are those of the examples; padding is not counted. Both also find loss and gradient of one batch.
 """
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -20,7 +19,7 @@ from typing import Any, cast
 import torch
 from accelerate import Accelerator
 from datasets import Dataset, disable_progress_bars
-from peer import compare, make_pair, name_versions, take_gradients, wrap
+from peer import compare, make_pair, name_versions, read_options, take_gradients, wrap
 from peft import PeftModel
 from torch import Tensor
 from transformers import PrinterCallback, TrainerCallback
@@ -193,15 +192,7 @@ def measure(width: int, layers: int, steps: int, settings: Sequence[str]) -> dic
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--layers", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="of TRL")
-    args = parser.parse_args()
+    args = read_options(__doc__ or "", SETTINGS)
     torch.set_num_threads(1)
     keep_freed_memory()
     disable_progress_bars()
