@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from served_model import refuse, say, serve
 
-from gazal.core.chat import hash_prompt
+from gazal.config.data import WorldSource
+from gazal.core.chat import hash_prompt, write_prompt
+from gazal.curate.gather import gather_cases
 
 GAZAL = Path(sys.executable).with_name("gazal")
 SECRET = "sk-secret-4711"
@@ -49,8 +51,10 @@ def read_all(folder):
 
 
 def test_a_served_model_is_asked_and_its_results_are_kept(tmp_path):
+    _, _, case, *_ = gather_cases([WorldSource(n=10, split="test", seed=0)], seed=0)
+    refused = write_prompt(case)
     with serve(
-        lambda body, n: answer(body, n) if len(service.asked) != 3 else refuse(418, SECRET)
+        lambda body, n: refuse(418, SECRET) if body["messages"][0]["content"] == refused else answer(body, n)
     ) as service:
         words = ("--endpoint", service.url, "--model", "org/teacher", "--suite", "world", "--limit", 10)
         code, out, err = evaluate(*words, cwd=tmp_path, OPENAI_API_KEY=SECRET)
@@ -69,7 +73,7 @@ def test_a_served_model_is_asked_and_its_results_are_kept(tmp_path):
     host = service.url.removeprefix("http://").removesuffix("/v1")
     assert manifest["settings"]["models"] == {"teacher": {"endpoint": host, "model": "org/teacher"}}
     assert json.loads(printed) == json.loads((folder / "results.json").read_text())
-    assert json.loads(printed)["evaluation"]["world"]["teacher"]["failed"] > 0
+    assert json.loads(printed)["evaluation"]["world"]["teacher"]["failed"] == 0.1
     assert SECRET.encode() not in read_all(tmp_path) and SECRET not in out + err
     assert b"report of an evaluation" in (folder / "report.html").read_bytes()
 
