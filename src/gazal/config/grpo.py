@@ -52,6 +52,10 @@ class GRPOConfig(OptimConfig):
     """``sum``: the reward is compared within its group. ``per_component``: each component of it is, and is
     divided by its standard deviation there; then they are weighed and added up, and the sum is divided by its
     deviation over the batch (GDPO). So a component counts by its weight, however near its values lie."""
+    step_credit: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
+    """Weight of what each reasoning step earns by itself, where a case has a truth: its tokens are pushed by
+    how much better the step stands (supported 1, unknown 0, contradicted -1) than the same step of the other
+    replies to its case. 0 lets every token share the advantage of its reply alone."""
     scale_advantages: bool = False
     """Divide by the standard deviation of the group. False does not (Dr. GRPO)."""
     engine: EngineConfig = EngineConfig()
@@ -83,6 +87,10 @@ class GRPOConfig(OptimConfig):
             )
         if self.sampling.greedy:
             raise ValueError("sampling.temperature is 0, so all replies of a group would be the same. Use 1.")
+        if self.step_credit and self.loss == "gspo":
+            raise ValueError(
+                "step_credit is per token, but loss gspo weighs whole replies. Take dapo or cispo."
+            )
         self._check_advantage()
         target, most = self.reward.length_target, self.sampling.max_new_tokens
         if target is not None and target >= most:
