@@ -42,7 +42,7 @@ class Reply:
     steps: tuple[str, ...]
     """The texts of the steps."""
     spans: tuple[tuple[int, int], ...]
-    """Where each step stands in the whole text, with its ``Step N:``: first character, and one past the last."""
+    """Where each step with its ``Step N:`` stands in the whole text: first character, one past the last."""
     after: str
     """What follows ``</think>``; all where there are no tags; empty where the thinking never ends."""
     boxes: tuple[str, ...]

@@ -10,7 +10,7 @@ JUDGES = ("process", "grounding")
 
 
 def weigh_steps(verdict: Verdict) -> list[float]:
-    """The worth of each step, from -1 (contradicted) to 1 (supported); none where no judge looked at steps."""
+    """The worth of each step, from -1 (contradicted) to 1 (supported); none where no judge looked."""
     for name in JUDGES:
         if name in verdict.scores and (steps := verdict.scores[name].steps):
             return [WORTH[step.support] for step in steps]

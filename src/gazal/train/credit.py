@@ -1,4 +1,4 @@
-"""Which steps of a reply earned it: credit for the tokens of each reasoning step, beside the reply's advantage.
+"""Credit for the tokens of each reasoning step, beside the advantage of the whole reply.
 
 A reply of ten steps with one wrong earns a little less than one without, and its advantage cannot say where.
 Where a judge has looked at each step, the tokens of a step are pushed by how it compares with the step of the
