@@ -10,6 +10,7 @@ from gazal.score.answer import judge_answer
 from gazal.score.format import judge_format
 from gazal.score.grounding import judge_grounding
 from gazal.score.length import judge_length
+from gazal.score.process import judge_process
 from gazal.score.repetition import judge_repetition
 
 Judge = Callable[[Case, Trace], Score]
@@ -17,6 +18,7 @@ JUDGES: Mapping[str, Judge] = {
     "answer": judge_answer,
     "format": judge_format,
     "grounding": judge_grounding,
+    "process": judge_process,
     "repetition": judge_repetition,
 }
 """The judges that need nothing but a case and a trace."""
