@@ -1,4 +1,4 @@
-"""Worked solutions with one thing changed in one step: a number, finding, drug, letter, word, or its opposite."""
+"""Worked solutions with one thing changed in one step: a number, finding, drug, letter, word, polarity."""
 
 import re
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from gazal.core.chat import write_reply
 from gazal.core.trace import Trace
 from gazal.core.truth import DiagnosisTruth, PrognosisTruth, RecallTruth, TreatmentTruth
 from gazal.world.knowledge import load_knowledge
+from gazal.world.records import FlagModifier
 from gazal.world.solve import FREQUENCIES, solve
 
 NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?")
@@ -50,64 +51,68 @@ Way = tuple[str, int, str, str, int]
 
 
 def _list_ways(case: Case, n: int, step: str, rng: Random) -> Iterator[Way]:
-    knowledge = load_knowledge()
     for found in NUMBER.finditer(step):
-        if "point" in step[found.end() : found.end() + 7] or "so far" in step[found.end() : found.end() + 8]:
-            yield "points", n, found[0], _other_number(found[0], rng), found.start()
-        else:
-            yield "number", n, found[0], _other_number(found[0], rng), found.start()
+        after = step[found.end() : found.end() + 8]
+        sort = "points" if "point" in after or "so far" in after else "number"
+        yield sort, n, found[0], _other_number(found[0], rng), found.start()
     for found in re.finditer(r"(?:option|With) ([A-J])\b", step):
         letter = rng.choice([other for other in case.options if other != found[1]])
         yield "letter", n, found[1], letter, found.start(1)
     match case.truth:
         case DiagnosisTruth() as truth:
-            for found in re.finditer(r"would be (very common|common|uncommon|rare)", step):
-                word = rng.choice([w for w in WORDS if w != found[1]])
-                yield "frequency", n, found[1], word, found.start(1)
-            stated = truth.shown | truth.denied
-            for name, phrase in stated.items():
-                if (at := step.find(phrase)) >= 0:
-                    finding = knowledge.findings[name]
-                    opposite = finding.absent if name in truth.shown else finding.present
-                    yield "polarity", n, phrase, rng.choice(list(opposite)), at
-                    other = rng.choice([f for f in knowledge.findings if f not in stated])
-                    yield "finding", n, phrase, rng.choice(list(knowledge.findings[other].present)), at
+            yield from _change_findings(truth, n, step, rng)
             yield from _swap_option(case, n, step, rng, "condition")
         case TreatmentTruth() as truth:
-            for old, new in (VERDICTS, VERDICTS[::-1]):
-                if (at := step.find(old)) >= 0:
-                    if old == VERDICTS[0]:
-                        reason = rng.choice(list(truth.facts.values()) or [f"age {truth.age}"])
-                        new = f"{reason} {new}"
-                    yield "verdict", n, old, new, at
-            named = [d for d in truth.forbidden if f" {knowledge.drugs[d].name}" in f" {step}"]
-            for drug in named[:1]:
-                name = knowledge.drugs[drug].name
-                other = rng.choice(
-                    [d for d in truth.forbidden if d != drug] or list(knowledge.drugs)[:9]
-                )
-                yield "drug", n, name, knowledge.drugs[other].name, step.find(name)
-            for name, phrase in truth.facts.items():
-                modifier = knowledge.modifiers[name]
-                if n == 1 and hasattr(modifier, "absent") and (at := step.find(phrase)) >= 0:
-                    opposite = modifier.absent if name in truth.holds else modifier.present
-                    yield "polarity", n, phrase, rng.choice(list(opposite)), at
+            yield from _change_drugs(truth, n, step, rng)
         case PrognosisTruth() as truth:
             if (at := step.find(truth.risk_class)) >= 0 and step.startswith("A total"):
-                classes = [
-                    c.name for c in knowledge.scores[truth.score].classes if c.name != truth.risk_class
-                ]
-                yield "class", n, truth.risk_class, rng.choice(classes), at
+                names = [c.name for c in load_knowledge().scores[truth.score].classes]
+                other = rng.choice([name for name in names if name != truth.risk_class])
+                yield "class", n, truth.risk_class, other, at
         case RecallTruth():
             yield from _swap_option(case, n, step, rng, "object")
         case _:
-            if (at := step.find("negative")) >= 0:
-                yield "sign", n, "negative", "positive", at
-            elif (at := step.find("test positive")) >= 0:
-                yield "sign", n, "test positive", "test negative", at
-            for old, new in (("above", "below"), ("below", "above"), ("between", "above")):
-                if step.startswith(f"That is {old}"):
-                    yield "threshold", n, old, new, step.find(old)
+            yield from _change_words(n, step)
+
+
+def _change_findings(truth: DiagnosisTruth, n: int, step: str, rng: Random) -> Iterator[Way]:
+    findings, stated = load_knowledge().findings, {**truth.shown, **truth.denied}
+    for found in re.finditer(r"would be (very common|common|uncommon|rare)", step):
+        word = rng.choice([w for w in WORDS if w != found[1]])
+        yield "frequency", n, found[1], word, found.start(1)
+    for name, phrase in stated.items():
+        if (at := step.find(phrase)) >= 0:
+            opposite = findings[name].absent if name in truth.shown else findings[name].present
+            yield "polarity", n, phrase, rng.choice(list(opposite)), at
+            other = rng.choice([f for f in findings if f not in stated])
+            yield "finding", n, phrase, rng.choice(list(findings[other].present)), at
+
+
+def _change_drugs(truth: TreatmentTruth, n: int, step: str, rng: Random) -> Iterator[Way]:
+    knowledge = load_knowledge()
+    for old, new in (VERDICTS, VERDICTS[::-1]):
+        if (at := step.find(old)) >= 0:
+            reason = rng.choice(list(truth.facts.values()) or [f"age {truth.age}"])
+            yield "verdict", n, old, f"{reason} {new}" if old == VERDICTS[0] else new, at
+    for drug in [d for d in truth.forbidden if f" {knowledge.drugs[d].name}" in f" {step}"][:1]:
+        name = knowledge.drugs[drug].name
+        other = rng.choice([d for d in truth.forbidden if d != drug] or list(knowledge.drugs)[:9])
+        yield "drug", n, name, knowledge.drugs[other].name, step.find(name)
+    for name, phrase in truth.facts.items():
+        modifier = knowledge.modifiers[name]
+        if n == 1 and isinstance(modifier, FlagModifier) and (at := step.find(phrase)) >= 0:
+            opposite = modifier.absent if name in truth.holds else modifier.present
+            yield "polarity", n, phrase, rng.choice(list(opposite)), at
+
+
+def _change_words(n: int, step: str) -> Iterator[Way]:
+    pairs = (("negative", "positive"), ("test positive", "test negative"))
+    for old, new in pairs:
+        if (at := step.find(old)) >= 0:
+            yield "sign", n, old, new, at
+    for old, new in (("above", "below"), ("below", "above"), ("between", "above")):
+        if step.startswith(f"That is {old}"):
+            yield "threshold", n, old, new, step.find(old)
 
 
 def _swap_option(case: Case, n: int, step: str, rng: Random, sort: str) -> Iterator[Way]:

@@ -8,7 +8,7 @@ from gazal.config.base import Count, Listed
 from gazal.config.data import Source
 from gazal.config.engine import EngineConfig
 from gazal.config.optim import OptimConfig
-from gazal.config.reward import RewardConfig
+from gazal.config.reward import SHAPERS, RewardConfig
 from gazal.config.sampling import Sampling
 
 LossKind = Literal["dapo", "dr_grpo", "gspo", "cispo"]
@@ -123,9 +123,8 @@ class GRPOConfig(OptimConfig):
                 "scale_advantages is true, but advantage per_component divides every component by its own "
                 "deviation already. Leave it at false, or take advantage sum."
             )
-        reward = self.reward
-        if not any((reward.format, reward.length, reward.repetition, reward.grounding)):
+        if not self.reward.weights:
             raise ValueError(
-                "advantage is per_component, but reward has one component, the answer: format, length, "
-                "repetition and grounding are all 0. Give one a weight, or take advantage sum."
+                f"advantage is per_component, but reward has one component, the answer: {', '.join(SHAPERS)} "
+                "are all 0. Give one a weight, or take advantage sum."
             )

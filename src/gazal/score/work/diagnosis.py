@@ -1,4 +1,4 @@
-"""A most likely diagnosis: how frequent each finding is under each option, and the posterior of the best one."""
+"""A most likely diagnosis: how frequent each finding is under each option, and the posterior of the best."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""A test result on top of a pre-test probability: shares of 1000 patients, their sum, the quotient, thresholds."""
+"""A result on top of a pre-test probability: shares of 1000 patients, their sum, the quotient, thresholds."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
