@@ -3,9 +3,9 @@
     python benchmarks/judges.py [--json] [--n 2000] [--tokens 400]
 
 Replies are worked solutions of the clinical world, half of them with a fault (another number, finding, word),
-with an assessment that is as long as it takes to reach the number of tokens of the tiny base's tokenizer. Times
-are CPU seconds; the median of several rounds. The reward weighs every judge but the rubric, which reads what
-a model said. `read_reply` keeps what it took apart of the last replies, so each round has replies of its own.
+with an assessment as long as it takes to reach so many tokens of the tiny base's tokenizer. Times are CPU
+seconds, the median of several rounds. The reward weighs every judge but the rubric. What is taken apart of a
+reply is kept for all judges, so each round has replies of its own.
 """
 
 import argparse

@@ -69,6 +69,7 @@ def _check_steps(case: Case, steps: Sequence[str]) -> Iterator[Iterator[Check]]:
     """The checks of each step, in order; some kinds remember how far the steps before have come."""
     assert case.truth is not None
     facts, running, place = gather_facts(case, case.truth), prognosis.Running(), treatment.Place()
+    items = prognosis.name_items(case.truth) if isinstance(case.truth, PrognosisTruth) else {}
     for whole in steps:
         step = whole[:_LONGEST]
         match case.truth:
@@ -79,7 +80,7 @@ def _check_steps(case: Case, steps: Sequence[str]) -> Iterator[Iterator[Check]]:
             case UncertaintyTruth() as truth:
                 yield _chain(uncertainty.check_step(truth, step), check_choice(case, step))
             case PrognosisTruth() as truth:
-                yield _chain(prognosis.check_step(truth, step, running), check_choice(case, step))
+                yield _chain(prognosis.check_step(truth, items, step, running), check_choice(case, step))
             case RecallTruth() as truth:
                 yield _chain(recall.check_step(case, truth, step), check_choice(case, step))
 

@@ -68,7 +68,9 @@ def _mark_repeated(text: str) -> bytes:
 
 
 def _find_runs(tokens: Sequence[str]) -> Iterator[int]:
-    """Where runs of `RUN` tokens begin that stood before, by a hash that rolls along (Karp and Rabin 1987)."""
+    """Where runs of `RUN` tokens begin that stood before, by a hash that rolls along."""
+    if not _may_repeat(tokens):
+        return
     numbers: dict[str, int] = {}
     coded = [numbers.setdefault(token, len(numbers) + 1) for token in tokens]
     first: dict[int, int] = {}
@@ -76,6 +78,17 @@ def _find_runs(tokens: Sequence[str]) -> Iterator[int]:
     for end, number in enumerate(coded):
         at = end - RUN + 1
         code = (code * _BASE + number - (coded[at - 1] * _GONE if at > 0 else 0)) % _PRIME
-        if at >= 0 and (before := first.setdefault(code, at)) != at:
-            if coded[before : before + RUN] == coded[at : at + RUN]:
-                yield at
+        before = first.setdefault(code, at) if at >= 0 else at
+        if before != at and coded[before : before + RUN] == coded[at : at + RUN]:
+            yield at
+
+
+def _may_repeat(tokens: Sequence[str]) -> bool:
+    """Whether half a run comes again: of two equal runs, the first holds a half that begins at a multiple."""
+    half, joined, at = RUN // 2, "\0".join(tokens), 0
+    for start in range(0, len(tokens) - half + 1, half):
+        block = "\0".join(tokens[start : start + half])
+        if joined.find(block, at + 1) >= 0:
+            return True
+        at += len(block) + 1
+    return False

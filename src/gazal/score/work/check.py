@@ -32,12 +32,6 @@ def compile_pattern(text: str) -> re.Pattern[str]:
     return re.compile(text.replace("#", f"({NUMBER})"), re.IGNORECASE)
 
 
-def is_rounding(text: str, number: float) -> bool:
-    """Whether a number as written is the rounding of another."""
-    decimals = len(text.partition(".")[2])
-    return abs(float(text) - number) <= 0.5 * 10.0**-decimals + 1e-6
-
-
 def find_rest(listed: str, known: Iterable[str]) -> str:
     """What is left of an enumeration when all known entries are taken out of it; empty where nothing is."""
     words = f" {' '.join(split_words(listed))} "

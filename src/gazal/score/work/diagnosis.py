@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from gazal.core.case import Case
 from gazal.core.truth import DiagnosisTruth
+from gazal.score.claims import is_rounding
 from gazal.score.facts import Facts
 from gazal.score.lexicon import find_mentions
-from gazal.score.work.check import CHOICE, Check, compile_pattern, find_rest, is_rounding
+from gazal.score.work.check import CHOICE, Check, compile_pattern, find_rest
 from gazal.world.knowledge import load_knowledge
 from gazal.world.solve import choose_weighed, name_frequency
 

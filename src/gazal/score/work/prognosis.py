@@ -9,11 +9,14 @@ from gazal.score.work.check import CHOICE, Check, compile_pattern
 from gazal.world.kinds.prognosis import write_item
 from gazal.world.knowledge import load_knowledge
 from gazal.world.records import AgeItem, SexItem
-from gazal.world.scoring import risk_class
 
 _SIGNED = r"([-\u2212+]?\d{1,9}(?:\.\d{1,9})?)"
 _ITEM = compile_pattern(rf"\bfor ([^\n]{{1,200}}?):\s*{_SIGNED} points?\b(?:,? {_SIGNED} so far)?")
 _TOTAL = compile_pattern(rf"\btotal (?:of|is|=) ?{_SIGNED}(?: points?)?(?: means,? ([^.;\n]{{1,200}}))?")
+
+
+Items = Mapping[tuple[str, ...], str]
+"""Words of an item as the question shows it, to its id."""
 
 
 @dataclass(slots=True)
@@ -28,9 +31,8 @@ def list_needed(truth: PrognosisTruth) -> dict[str, int]:
     return dict.fromkeys([*(f"item {name}" for name in truth.points), "total", CHOICE], 1)
 
 
-def check_step(truth: PrognosisTruth, step: str, running: Running) -> Iterator[Check]:
+def check_step(truth: PrognosisTruth, items: Items, step: str, running: Running) -> Iterator[Check]:
     """The computations of one step; ``running`` goes on from step to step."""
-    items = name_items(truth)
     for found in _ITEM.finditer(step):
         yield from _check_item(truth, items, found.groups(), running)
     for found in _TOTAL.finditer(step):
@@ -41,7 +43,7 @@ def check_step(truth: PrognosisTruth, step: str, running: Running) -> Iterator[C
         yield Check("total", holds, f"a total of {truth.total:g} means {truth.risk_class}")
 
 
-def name_items(truth: PrognosisTruth) -> Mapping[tuple[str, ...], str]:
+def name_items(truth: PrognosisTruth) -> Items:
     """Words of each item as the question shows it, to its id."""
     known = load_knowledge().scores[truth.score].items
     named: dict[tuple[str, ...], str] = {}
@@ -55,14 +57,9 @@ def name_items(truth: PrognosisTruth) -> Mapping[tuple[str, ...], str]:
     return named
 
 
-def name_class(truth: PrognosisTruth, total: float) -> str:
-    """The class that another total would have."""
-    return risk_class(load_knowledge().scores[truth.score], total)
-
-
 def _check_item(
     truth: PrognosisTruth,
-    items: Mapping[tuple[str, ...], str],
+    items: Items,
     found: tuple[str | None, ...],
     running: Running,
 ) -> Iterator[Check]:

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gazal.core.truth import UncertaintyTruth
-from gazal.score.work.check import CHOICE, Check, compile_pattern, is_rounding
+from gazal.score.claims import is_rounding
+from gazal.score.work.check import CHOICE, Check, compile_pattern
 from gazal.world.kinds.decisions import decide
 
 THOUSAND = 1000.0
+_DIGIT = compile_pattern(r"\d")
 _PRETEST = compile_pattern(r"pre-?test probability (?:is|of|=) ?# ?%")
 _SENSITIVITY = compile_pattern(r"sensitivity (?:is|of|=) ?# ?%|# ?% sensitive")
 _SPECIFICITY = compile_pattern(r"specificity (?:is|of|=) ?# ?%|# ?% specific\b")
@@ -53,6 +55,9 @@ def list_needed(truth: UncertaintyTruth) -> dict[str, int]:
 def check_step(truth: UncertaintyTruth, step: str) -> Iterator[Check]:
     """The computations of one step."""
     counts = count_patients(truth)
+    yield from _check_sign(truth, step)
+    if not _DIGIT.search(step):
+        return
     given = (
         ("pretest", _PRETEST, truth.pretest),
         ("sensitivity", _SENSITIVITY, truth.sensitivity),
@@ -64,7 +69,6 @@ def check_step(truth: UncertaintyTruth, step: str) -> Iterator[Check]:
             yield Check(name, is_rounding(written, 100.0 * share), f"{name}: {100.0 * share:g}%")
     yield from _check_groups(counts, step)
     yield from _check_hits(counts, step)
-    yield from _check_sign(truth, step)
     total = counts.hit_ill + counts.hit_well
     for found in _QUOTIENT.finditer(step):
         parts = (counts.hit_ill, total, 100.0 * truth.posttest)
