@@ -174,8 +174,9 @@ def test_replies_are_ordered_by_their_answers_first(pairs, reward):
     for (case, trace), verdict in zip(pairs, verdicts, strict=True):
         assert verdict == compose(case, trace, reward, max_new_tokens=MOST)
         assert verdict.total is not None and -1.0 <= verdict.total <= 1.0
-        assert sum(verdict.parts.values()) == verdict.total and set(verdict.parts) == set(verdict.scores)
-        assert verdict.short_of or all(verdict.parts[name] == 0.0 for name in verdict.unscored)
+        assert sum(verdict.parts.values()) == verdict.total
+        assert set(verdict.parts) == {"answer", *reward.weights} & set(verdict.scores)
+        assert verdict.short_of or all(verdict.parts.get(name, 0.0) == 0.0 for name in verdict.unscored)
     for one, other in itertools.permutations(verdicts, 2):
         if RANK[one.scores["answer"].why] > RANK[other.scores["answer"].why]:
             assert one.total > other.total

@@ -67,9 +67,10 @@ def compose(
 
 
 def weigh(scores: Mapping[str, Score], reward: RewardConfig) -> dict[str, float]:
-    """What each score adds to the reward; empty where the answer is unscored.
+    """What the answer and each judge with a weight add to the reward; empty where the answer is unscored.
 
-    An unscored judge adds 0. Where a gate is missed, each judge that counts adds the least that it can.
+    An unscored judge adds 0, and so does one that does not count in the class. Where a gate is missed, each
+    that counts adds the least that it can.
     """
     answer, bands = scores["answer"], place_bands(reward.abstain_at)
     if answer.value is None:
@@ -77,9 +78,9 @@ def weigh(scores: Mapping[str, Score], reward: RewardConfig) -> dict[str, float]
     found = find_class(answer)
     weights, short = list_counted(reward, found), find_short(scores, reward)
     middle: float = getattr(bands, found)
-    parts = {name: bands.reach * weights.get(name, 0.0) for name in scores if name != "answer"}
-    values = {name: -1.0 if short else scores[name].value or 0.0 for name in parts}
-    return {"answer": middle, **{name: unit * values[name] for name, unit in parts.items()}}
+    units = {name: bands.reach * weights.get(name, 0.0) for name in reward.weights if name in scores}
+    values = {name: -1.0 if short else scores[name].value or 0.0 for name in units}
+    return {"answer": middle, **{name: unit * values[name] for name, unit in units.items()}}
 
 
 def find_class(answer: Score) -> Class:
