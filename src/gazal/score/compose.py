@@ -22,6 +22,7 @@ Class = Literal["unanswered", "wrong", "abstained", "right"]
 CLASSES: tuple[Class, ...] = get_args(Class)
 """From the lowest band to the highest. Unanswered: no box, several, one that names no option, or cut off
 before there was one."""
+_CLASSES: Mapping[str, Class] = {name: name for name in CLASSES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ def weigh(scores: Mapping[str, Score], reward: RewardConfig) -> dict[str, float]
 
 def find_class(answer: Score) -> Class:
     """The class of a reply, by what the answer judge said of it."""
-    return next((name for name in CLASSES if name == answer.why), "unanswered")
+    return _CLASSES.get(answer.why, "unanswered")
 
 
 def find_short(scores: Mapping[str, Score], reward: RewardConfig) -> tuple[str, ...]:
