@@ -102,7 +102,14 @@ class GRPOConfig(OptimConfig):
 
     def object_to_cases(self, n: int) -> str | None:
         """What keeps a run from going with ``n`` cases, and the way out; None where nothing does."""
-        size = self.cases_per_step
+        size, reward = self.cases_per_step, self.reward
+        if reward.rubric or "rubric" in reward.gates:
+            # Not at loading: `gazal score` weighs recorded opinions by the same recipe.
+            return (
+                "grpo.reward looks at the rubric judge, and training asks no model for opinions: no reply "
+                "would be scored by it. Set grpo.reward.rubric to 0 and take its gate out; `gazal score` can "
+                "weigh it."
+            )
         if n < size:
             return (
                 f"{n} cases, but grpo.cases_per_step asks for {size} different ones. "

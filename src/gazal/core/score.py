@@ -53,8 +53,8 @@ class Verdict:
     total: float | None = None
     """In [-1, 1]; None where the scores were not composed, or the answer is unscored."""
     parts: Mapping[str, float] = field(default_factory=dict)
-    """Judge name to what it adds to the total, so that they sum to it; an unscored judge adds 0,
-    unless a gate is missed."""
+    """What makes up the total, so that it is their sum: the answer, and each judge with a weight. An unscored
+    judge adds 0, unless a gate is missed."""
     short_of: tuple[str, ...] = ()
     """Judges whose gate it fell short of, so that shaping is at its lowest."""
 

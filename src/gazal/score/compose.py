@@ -22,6 +22,7 @@ Class = Literal["unanswered", "wrong", "abstained", "right"]
 CLASSES: tuple[Class, ...] = get_args(Class)
 """From the lowest band to the highest. Unanswered: no box, several, one that names no option, or cut off
 before there was one."""
+_CLASSES: Mapping[str, Class] = {name: name for name in CLASSES}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,10 @@ def compose(
 
 
 def weigh(scores: Mapping[str, Score], reward: RewardConfig) -> dict[str, float]:
-    """What each score adds to the reward; empty where the answer is unscored.
+    """What the answer and each judge with a weight add to the reward; empty where the answer is unscored.
 
-    An unscored judge adds 0. Where a gate is missed, each judge that counts adds the least that it can.
+    An unscored judge adds 0, and so does one that does not count in the class. Where a gate is missed, each
+    that counts adds the least that it can.
     """
     answer, bands = scores["answer"], place_bands(reward.abstain_at)
     if answer.value is None:
@@ -77,14 +79,14 @@ def weigh(scores: Mapping[str, Score], reward: RewardConfig) -> dict[str, float]
     found = find_class(answer)
     weights, short = list_counted(reward, found), find_short(scores, reward)
     middle: float = getattr(bands, found)
-    parts = {name: bands.reach * weights.get(name, 0.0) for name in scores if name != "answer"}
-    values = {name: -1.0 if short else scores[name].value or 0.0 for name in parts}
-    return {"answer": middle, **{name: unit * values[name] for name, unit in parts.items()}}
+    units = {name: bands.reach * weights.get(name, 0.0) for name in reward.weights if name in scores}
+    values = {name: -1.0 if short else scores[name].value or 0.0 for name in units}
+    return {"answer": middle, **{name: unit * values[name] for name, unit in units.items()}}
 
 
 def find_class(answer: Score) -> Class:
     """The class of a reply, by what the answer judge said of it."""
-    return next((name for name in CLASSES if name == answer.why), "unanswered")
+    return _CLASSES.get(answer.why, "unanswered")
 
 
 def find_short(scores: Mapping[str, Score], reward: RewardConfig) -> tuple[str, ...]:

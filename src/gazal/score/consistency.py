@@ -67,19 +67,17 @@ def judge_consistency(case: Case, trace: Trace) -> Score:
 
 def _find_named(options: tuple[tuple[str, str], ...], step: str, *, by_text: bool) -> set[str]:
     """Letters of the options that a step names and does not reject."""
-    named: set[str] = set()
+    by_letter, by_mark = set[str](), set[str]()
     # Texts become marks first: "Neither treat nor test" rejects nothing, and may hold a full stop.
     pattern, letters = _find_texts(options)
     marked = pattern.sub(lambda m: f"\0{letters.get(_fold(m[0]), '?')}\0", step.replace("\0", " "))
     for clause in _CLAUSE.split(marked):
-        if not clause.strip() or _REJECTED.search(clause):
-            continue
-        plain = _MARK.sub("_", clause)
-        found = {m for pattern in (_LETTERED, _SAID, _LAST) for m in pattern.findall(plain)}
-        found &= {letter for letter, _ in options}
-        # A letter decides: options such as "Surgery" may be spoken of without being chosen.
-        named |= found or (set(_MARK.findall(clause)) if by_text else set())
-    return named
+        if clause.strip() and not _REJECTED.search(clause):
+            plain = _MARK.sub("_", clause)
+            by_letter |= {m for pattern in (_LETTERED, _SAID, _LAST) for m in pattern.findall(plain)}
+            by_mark |= set(_MARK.findall(clause)) if by_text else set()
+    # A letter decides: options such as "Surgery" may be spoken of without being chosen.
+    return by_letter & {letter for letter, _ in options} or by_mark
 
 
 @lru_cache(maxsize=1024)
@@ -88,7 +86,7 @@ def _find_texts(options: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], 
     letters = {_fold(text): letter for letter, text in reversed(options) if _WORD.search(text)}
     texts = sorted((text for text in letters if len(text) <= _LONGEST), key=len, reverse=True)
     either = "|".join(r"\s+".join(map(re.escape, text.split())) for text in texts) or r"(?!)"
-    return re.compile(rf"(?<![\w.\-])(?:{either})(?!\w|[.,-]\d)", re.IGNORECASE), letters
+    return re.compile(rf"(?<![\w.\-])(?:{either})(?![\w-]|[.,]\d)", re.IGNORECASE), letters
 
 
 def _fold(text: str) -> str:
