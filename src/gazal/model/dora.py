@@ -92,4 +92,6 @@ def without_zeros(magnitude_O: Tensor) -> Tensor:
 
 def sum_products(a_NO: Tensor, b_NO: Tensor) -> Tensor:
     """Sum over N of a ∘ b, [O] in float32."""
+    if a_NO.dtype == torch.float32:
+        return torch.linalg.vecdot(a_NO, b_NO, dim=0)  # Without a tensor of their products.
     return (a_NO * b_NO).sum(0, dtype=torch.float32)
