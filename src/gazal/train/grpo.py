@@ -15,6 +15,7 @@ from gazal.core.case import Case
 from gazal.engine.base import RenewableEngine, Request, Rollout
 from gazal.errors import DataError, TrainingError
 from gazal.model.continued import arrange, can_share, continued_logprobs
+from gazal.model.grouped import grouped_logprobs, has_flex
 from gazal.model.logprobs import token_logprobs
 from gazal.train.asking import CaseStream, ask, find_advantages, is_masked, shuffle_cases
 from gazal.train.batch import collate, count_learnt, move_rows, split_groups
@@ -234,9 +235,11 @@ class GRPO:
 
     def _find_logprobs(self, items: Sequence[Learnable], device: torch.device) -> Tensor:
         """Of the completions' tokens, one after the other; each prompt is read once if it can be."""
-        if can_share(self.model):
+        flex = has_flex(self.model)
+        if flex or can_share(self.model):
             pairs = [(item.tokens.prompt, item.tokens.completion) for item in items]
-            return continued_logprobs(self.model, arrange(pairs, self._pad).to(device)).logprobs_N
+            find = grouped_logprobs if flex else continued_logprobs
+            return find(self.model, arrange(pairs, self._pad).to(device)).logprobs_N
         rows = move_rows(collate([[item.tokens] for item in items], self._pad), device)
         return token_logprobs(self.model, rows).logprobs_N
 
