@@ -33,7 +33,7 @@ def edit(case, old, new):
 @pytest.mark.parametrize("twins", [False, True])
 def test_worked_solutions_score_at_the_top_of_every_judge(split, twins):
     kinds = Counter()
-    for case in make_cases(n=150, seed=17, split=split, twins=twins):
+    for case in make_cases(n=500, seed=7, split=split, twins=twins):
         kinds[case.kind] += 1
         reply = solve(case)
         scores = {name: judge(case, reply) for name, judge in JUDGES.items() if name != "calibration"}
