@@ -150,7 +150,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="bfloat16")
     parser.add_argument(
-        "--attention", choices=["sdpa", "eager", "flash_attention_2"], default="sdpa", help="as in model"
+        "--attention", choices=["sdpa", "eager", "flash_attention_2", "flex_attention"], default="sdpa"
     )
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda")
     return parser.parse_args()

@@ -107,8 +107,8 @@ def make_model(shape: Shape, build: Build, device: torch.device) -> PeftModel:
         tie_word_embeddings=shape.tied,
         bos_token_id=None,
         eos_token_id=None,
-        attn_implementation=build.model.attention,
     )
+    config._attn_implementation = build.model.attention
     with torch.device(device):
         plain = Qwen3ForCausalLM._from_config(config, dtype=getattr(torch, build.model.dtype)).eval()
     if build.model.gradient_checkpointing:

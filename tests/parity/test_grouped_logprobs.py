@@ -1,5 +1,7 @@
 """A prompt and its completions in one row give what each completion gives in a row of its own."""
 
+import shutil
+
 import pytest
 import torch
 from tiny_models import make_model, stir
@@ -59,6 +61,7 @@ def test_a_completion_sees_its_prompt_and_itself():
             assert seen == {k for k in range(query + 1) if part[k] in (0, part[query])}
 
 
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler, with which torch builds FlexAttention")
 def test_flex_attention_gives_what_the_dense_mask_gives():
     """Forward alone: torch's FlexAttention has no backward pass on a CPU."""
     flex, dense = adapt(attn_implementation="flex_attention"), adapt()

@@ -89,7 +89,7 @@ def _copy_plain(base: PreTrainedModel) -> PreTrainedModel:
     """A model of the base's class with copies of its tensors, but without its adapters and hooks."""
     config = copy.deepcopy(base.config)
     if hasattr(config, "quantization_config"):
-        del config.quantization_config  # The copy is dense.
+        delattr(config, "quantization_config")  # The copy is dense.
     with torch.device("meta"):
         plain = cast(PreTrainedModel, type(base)._from_config(config, dtype=base.dtype))
     _copy_tensors(base, plain)
