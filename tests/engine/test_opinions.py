@@ -80,6 +80,7 @@ def test_another_reply_case_rubric_or_model_is_another_opinion(tmp_path):
     ]:
         assert len(list_missing(pairs, rubric, read_opinions(record, rubric.version))) == n
     assert read_opinions(record, "another") == {}
+    assert len({find_key(case, trace, version) for version in (RUBRIC.version, "another")}) == 2
 
 
 FAULTS = {

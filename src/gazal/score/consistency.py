@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 
 from gazal.core.case import Case
 from gazal.core.chat import ABSTENTION
@@ -54,9 +53,8 @@ def judge_consistency(case: Case, trace: Trace) -> Score:
         return Score(value=0.0, why="no_steps")
     if not case.options:
         return _compare_text(case, box, steps[-1][-_LONGEST:])
-    texts = tuple(case.options.items())
     for number, step in enumerate(reversed(steps)):
-        named = _find_named(texts, step[-_LONGEST:], by_text=number == 0)
+        named = _find_named(case.options, step[-_LONGEST:], by_text=number == 0)
         if len(named) > 1:
             return Score(value=0.0, why="names_several")
         if named:
@@ -65,32 +63,58 @@ def judge_consistency(case: Case, trace: Trace) -> Score:
     return Score(value=0.0, why="names_none")
 
 
-def _find_named(options: tuple[tuple[str, str], ...], step: str, *, by_text: bool) -> set[str]:
+def _find_named(options: Mapping[str, str], step: str, *, by_text: bool) -> set[str]:
     """Letters of the options that a step names and does not reject."""
     by_letter, by_mark = set[str](), set[str]()
-    # Texts become marks first: "Neither treat nor test" rejects nothing, and may hold a full stop.
-    pattern, letters = _find_texts(options)
-    marked = pattern.sub(lambda m: f"\0{letters.get(_fold(m[0]), '?')}\0", step.replace("\0", " "))
-    for clause in _CLAUSE.split(marked):
+    for clause in _CLAUSE.split(_mark_texts(options, step)):
         if clause.strip() and not _REJECTED.search(clause):
             plain = _MARK.sub("_", clause)
             by_letter |= {m for pattern in (_LETTERED, _SAID, _LAST) for m in pattern.findall(plain)}
             by_mark |= set(_MARK.findall(clause)) if by_text else set()
     # A letter decides: options such as "Surgery" may be spoken of without being chosen.
-    return by_letter & {letter for letter, _ in options} or by_mark
+    return by_letter & options.keys() or by_mark
 
 
-@lru_cache(maxsize=1024)
-def _find_texts(options: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], Mapping[str, str]]:
-    """A pattern of the options' texts, the longest first, and which letter each stands for."""
-    letters = {_fold(text): letter for letter, text in reversed(options) if _WORD.search(text)}
-    texts = sorted((text for text in letters if len(text) <= _LONGEST), key=len, reverse=True)
-    either = "|".join(r"\s+".join(map(re.escape, text.split())) for text in texts) or r"(?!)"
-    return re.compile(rf"(?<![\w.\-])(?:{either})(?![\w-]|[.,]\d)", re.IGNORECASE), letters
+def _mark_texts(options: Mapping[str, str], step: str) -> str:
+    """Put marks in the place of the options' texts, the longest first: "heparin" is no part of another's.
+
+    Before a step is split into clauses, because a text may hold a full stop, and "Neither treat nor test"
+    rejects nothing.
+    """
+    text = "\n".join(" ".join(line.split()) for line in step.replace("\0", " ").split("\n"))
+    texts = [(_lower(" ".join(option.split())), letter) for letter, option in options.items()]
+    low = _lower(text)
+    for needle, letter in sorted(texts, key=lambda pair: -len(pair[0])):
+        at = low.find(needle) if _WORD.search(needle) else -1
+        parts, done = [], 0
+        while at >= 0:
+            end = at + len(needle)
+            if _stands_alone(low, at, end):
+                parts += [text[done:at], f"\0{letter}\0"]
+                done = end
+            at = low.find(needle, max(end, at + 1))
+        if parts:
+            text = "".join((*parts, text[done:]))
+            low = _lower(text)
+    return text
 
 
-def _fold(text: str) -> str:
-    return " ".join(text.casefold().split())
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether a place in a text is no part of a longer word or number."""
+    before, after = text[start - 1 : start], text[end : end + 2]
+    if before.isalnum() or before in ("_", ".", "-"):
+        return False
+    return not (
+        after[:1].isalnum() or after[:1] in ("_", "-") or (after[:1] in (".", ",") and after[1:].isdigit())
+    )
+
+
+def _lower(text: str) -> str:
+    """In lower case and of the same length, which a few letters would change."""
+    low = text.lower()
+    if len(low) == len(text):
+        return low
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
 
 
 def _compare_text(case: Case, box: str, step: str) -> Score:
