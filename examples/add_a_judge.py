@@ -1,9 +1,10 @@
-"""A judge of your own: is a reply as sure of itself as it should be?
+"""A judge of your own: can the steps of a reply be read, one thought each?
 
     python examples/add_a_judge.py
 
 You learn what a judge is, how it stands beside the built-in ones on good and spoiled replies, and what each
-promises. A line in `gazal/score/table.py` makes it one of them, and `tests/contract` then tests it.
+promises. A line in `gazal/score/table.py` makes it one of them, and `tests/contract` then tests it; a name
+and a weight in `gazal/config/reward.py` let recipes pay for it (docs/rewards.md).
 """
 
 from collections import defaultdict
@@ -13,38 +14,37 @@ from statistics import fmean
 from gazal.core.case import Case
 from gazal.core.score import Score
 from gazal.core.trace import Trace
-from gazal.score.answer import judge_answer
 from gazal.score.table import JUDGES
 from gazal.world.generate import make_cases
 from gazal.world.solve import solve
 
+LONGEST = 40  # Words of a step that can be read in one breath.
 
-def judge_calibration(case: Case, trace: Trace) -> Score:
-    """1 - 2 (confidence - right)^2: 1.0 sure and right, 0.5 undecided, -1.0 sure and wrong.
 
-    The Brier score turned round: on average, stating one's true probability of being right pays most.
-    """
-    answer, stated = judge_answer(case, trace), trace.confidence
-    if answer.value is None or answer.why == "abstained" or stated is None:
-        return Score(value=None, why="engine_error" if answer.value is None else "nothing_stated")
-    right, sure = answer.why == "right", "sure" if stated >= 0.8 else "unsure"
-    return Score(value=1.0 - 2.0 * (stated - right) ** 2, why=f"{sure}_{'right' if right else 'wrong'}")
+def judge_steps(case: Case, trace: Trace) -> Score:
+    """Score the share of steps of up to `LONGEST` words, from -1.0 for none to 1.0 ``readable`` for all."""
+    if trace.stop == "error":
+        return Score(value=None, why="engine_error")
+    if not trace.steps:
+        return Score(value=-1.0, why="no_steps")
+    share = sum(len(step.split()) <= LONGEST for step in trace.steps) / len(trace.steps)
+    return Score(value=2.0 * share - 1.0, why="readable" if share == 1.0 else "long_winded")
 
 
 def spoil(case: Case, good: Trace) -> dict[str, Trace]:
     """A worked solution, and what could have been written instead."""
-    other = next(letter for letter in case.options if letter != case.answer)
-    right = good.text.rpartition("\n")[0]  # The last line states the confidence.
-    wrong = right.replace(rf"\boxed{{{case.answer}}}", rf"\boxed{{{other}}}")
-    texts = {"worked solution": good.text, "no confidence": right}
-    for share in (0.99, 0.5):
-        texts |= {f"{share} sure, right": f"{right}\n**Confidence:** {share}"}
-        texts |= {f"{share} sure, wrong": f"{wrong}\n**Confidence:** {share}"}
+    other, (first, second, *_) = min(case.options.keys() - case.answer), good.steps
+    texts = {
+        "worked solution": good.text,
+        "wrong letter": good.text.replace(rf"\boxed{{{case.answer}}}", rf"\boxed{{{other}}}"),
+        "two steps in one": good.text.replace(f"{first}\nStep 2: {second}", f"{first} {second} " * 3),
+        "no thinking": good.text.partition("</think>")[2],
+    }
     return {name: replace(good, text=text) for name, text in texts.items()}
 
 
 if __name__ == "__main__":
-    judges, values = {**JUDGES, "calibration": judge_calibration}, defaultdict(lambda: defaultdict(list))
+    judges, values = {**JUDGES, "steps": judge_steps}, defaultdict(lambda: defaultdict(list))
     for case in make_cases(["uncertainty"], n=20, seed=5):
         for what, trace in spoil(case, solve(case)).items():
             for name, judge in judges.items():

@@ -17,9 +17,10 @@ from gazal.config.model import ModelConfig
 from gazal.config.optim import OptimConfig
 from gazal.config.pretrain import PretrainConfig, TinyShape
 from gazal.config.recipe import Recipe
-from gazal.config.reward import RewardConfig
+from gazal.config.reward import SHAPERS, RewardConfig
 from gazal.config.sampling import Sampling
 from gazal.config.sft import SFTConfig
+from gazal.score.table import build_judges
 
 CASES = (WorldSource(n=7),)
 STEPS = {"steps": 3, "learning_rate": 1e-4}
@@ -106,6 +107,9 @@ def test_how_many_cases_a_run_needs():
     dynamic = config.model_copy(update={"dynamic_sampling": 1})
     assert "no other to put in a place" in (dynamic.object_to_cases(4) or "")
     assert dynamic.object_to_cases(5) is None
+    for reward in (RewardConfig(rubric=0.1), RewardConfig(gates={"rubric": 0.5})):
+        asked = config.model_copy(update={"reward": reward})
+        assert "training asks no model for opinions" in (asked.object_to_cases(4) or "")
 
 
 def test_greedy_is_temperature_zero():
@@ -164,6 +168,8 @@ OUT_OF_RANGE = [
     (WorldSource, "kinds", [["recal"], ["recall", "recall"], []]),
     (WorldSource, "split", ["dev"]),
     (RewardConfig, "format", [-0.1, 1.0]),
+    (RewardConfig, "rubric", [-0.1, 1.0]),
+    (RewardConfig, "gates", [{"format": -1.0}, {"format": 1.1}, {"answer": 0.5}, {"form": 0.5}, ["format"]]),
     (ModelConfig, "path", [""]),
     (Recipe, "seed", [-1]),
     (Recipe, "name", ["", "../x", "a/b", ".x", "a b"]),
@@ -190,6 +196,8 @@ def test_values_out_of_range_are_refused(kind, name, values):
         (GRPOConfig, {"advantage": "per_component", "scale_advantages": True}, "scale_advantages is true"),
         (GRPOConfig, {"advantage": "per_component", "reward": NO_SHAPING}, "one component, the answer"),
         (RewardConfig, {"format": 0.5, "length": 0.2, "repetition": 0.2, "grounding": 0.1}, "add up to 1"),
+        (RewardConfig, {"consistency": 0.1, "process": 0.2}, "process 0.2, consistency 0.1"),
+        (RewardConfig, NO_SHAPING | {"gates": {"format": 0.5}}, "nothing to take away"),
         (TinyShape, {"heads": 6, "kv_heads": 4}, "not a multiple"),
         (PretrainConfig, {"pack_length": 4096}, "more than shape.context 2048"),
         (WorldSource, {"kinds": ["recall"], "twins": True}, "no twins"),
@@ -208,6 +216,14 @@ def test_values_at_the_edge_of_working_together_are_taken():
     only_format = RewardConfig(**NO_SHAPING | {"format": 0.1})
     GRPOConfig(cases=CASES, reward=only_format, advantage="per_component", **STEPS)
     RewardConfig(format=0.5, length=0.2, repetition=0.2, grounding=0.09)
+    RewardConfig(gates=dict.fromkeys(SHAPERS, 1.0))
     PretrainConfig(passages=1, pack_length=2048, **STEPS)
     WorldSource(n=1, kinds=("recall", "diagnosis"), twins=True)
     OptimConfig(steps=1, learning_rate=0.5, warmup=0.0, final_learning_rate=1.0)
+
+
+def test_every_shaper_is_a_weight_and_every_judge_of_the_table_may_be_paid():
+    whole = RewardConfig(**dict.fromkeys(SHAPERS, 0.1))
+    assert list(whole.weights) == list(SHAPERS) and set(whole.weights.values()) == {0.1}
+    assert build_judges(length_target=1, length_limit=2).keys() - {"answer"} <= set(SHAPERS)
+    assert RewardConfig().weights == {"format": 0.2, "length": 0.1, "repetition": 0.1, "grounding": 0.3}

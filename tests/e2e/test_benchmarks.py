@@ -1,12 +1,19 @@
 """Benchmarks run by one command at their smallest, and their line of JSON holds what it is read for."""
 
+import importlib.util
 import json
+import math
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from gazal.config.adapter import AdapterConfig
+from gazal.config.model import ModelConfig
+from gazal.model.memory import Build
+from gazal.model.shape import PUBLISHED
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,3 +86,50 @@ def test_ours_and_trls_step_are_the_same_step(name, setting, keys):
     assert found["loss_difference"] < 1e-5 and found["gradient_difference"] < 1e-4
     assert all(found[key] > 0 for key in keys)
     assert found["trl_fastest"] == setting and found["versions"]["trl"]
+
+
+def load_shape_stages():
+    spec = importlib.util.spec_from_file_location("shape_stages", ROOT / "benchmarks" / "shape_stages.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["shape_stages"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_both_updates_run_at_the_shape_of_a_published_model():
+    sizes = ("--width", 32, "--mlp", 64, "--heads", 4, "--kv-heads", 2, "--head-width", 8, "--layers", 1)
+    words = ("--vocabulary", 4100, "--rank", 2, "--length", 32, "--prompt", 8, "--reply", 8, "--group", 4)
+    _, found = run("gpu_shape", "--device", "cpu", *sizes, *words, "--repeats", 1, "--dtype", "float32")
+    assert (found["layers"], found["of_layers"]) == (1, 64)
+    sft, grpo = found["sft"], found["grpo"]
+    assert sft["tokens"] == 4 * 32 and 4 * (8 + 4) <= grpo["tokens"] <= 4 * 16
+    assert sft["loss"] == pytest.approx(math.log(4100), rel=0.02), "of random weights"
+    for row in (sft, grpo):
+        assert row["grad_norm"] > 0 and row["tokens_per_s"] == pytest.approx(row["tokens"] / row["seconds"])
+        assert 0 < row["peak_share"] < 1 and 0 < row["whole_tokens_per_s"] < row["tokens_per_s"]
+        assert row["peak_gb"] * 1e9 > 4 * found["parameters"]
+
+
+def test_as_many_layers_of_the_32b_are_taken_as_fit():
+    stages = load_shape_stages()
+    whole = PUBLISHED["Qwen/Qwen3-32B"]
+    held = ModelConfig(dtype="bfloat16", gradient_checkpointing=True)
+    build = Build(shape=whole, model=held, adapter=AdapterConfig(rank=256))
+    work = stages.Work(rows=4, length=2048, group=8, micro=2, prompt=512, reply=1024)
+    found = [stages.find_layers(build, work, room * 10**9) for room in (24, 72, 10_000)]
+    assert 1 <= found[0] < found[1] < found[2] == 64
+    with pytest.raises(SystemExit, match="not one layer fits"):
+        stages.find_layers(build, work, 10**9)
+
+
+def test_operations_are_those_of_the_products_of_one_layer():
+    """Without an adapter's rank to speak of: 2 x 2 x weights x tokens, and attention and output layer."""
+    stages = load_shape_stages()
+    shape = stages.with_layers(PUBLISHED["Qwen/Qwen3-32B"], 1)
+    queries, keys = 64 * 128, 8 * 128
+    weights = 5120 * (2 * queries + 2 * keys + 3 * 25_600)
+    added = 5120 + queries + 2 * (5120 + keys) + queries + 5120 + 3 * (5120 + 25_600)
+    heads = 151_936 * 5120
+    expected = 10 * (4 * weights + 6 * added) + 4 * 4 * heads + 3 * 2 * 10**2 * queries
+    assert stages.count_work(shape, AdapterConfig(rank=1), [(10, 4)]) == expected

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import gazal.model
+from gazal.score.table import JUDGES
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = {path.stem: path for path in sorted((ROOT / "examples").glob("*.py"))}
@@ -44,14 +45,13 @@ def test_a_benchmark_is_judged_and_leaves_its_files(tmp_path):
     assert written == {"cases.jsonl": 4, "prompts.jsonl": 4, "replies.jsonl": 4}
 
 
-def test_a_judge_knows_sure_from_unsure_and_right_from_wrong(tmp_path):
+def test_a_judge_knows_short_steps_from_long_ones(tmp_path):
     head, *lines = run("add_a_judge", tmp_path).splitlines()
-    assert head.split()[-5:] == ["answer", "format", "grounding", "repetition", "calibration"]
-    rows = {line[:20].strip(): line[20:].split() for line in lines}
-    assert rows["no confidence"] == ["1.00", "1.00", "1.00", "1.00", "unscored"]
-    asked = ("0.99 sure, wrong", "0.5 sure, wrong", "0.5 sure, right", "0.99 sure, right")
-    assert [rows[what][-1] for what in asked] == ["-0.96", "0.50", "0.50", "1.00"]
-    assert float(rows["worked solution"][-1]) > 0.9
+    assert head.split()[4:] == [*JUDGES, "steps"]
+    rows = {line[:20].strip(): dict(zip(head.split()[4:], line[20:].split(), strict=True)) for line in lines}
+    assert rows["worked solution"]["steps"] == rows["wrong letter"]["steps"] == "1.00"
+    assert rows["wrong letter"]["answer"] == "-1.00" and rows["wrong letter"]["consistency"] == "-1.00"
+    assert -1.0 < float(rows["two steps in one"]["steps"]) < 1.0 and rows["no thinking"]["steps"] == "-1.00"
 
 
 def test_an_engine_that_reads_no_question_stays_at_the_floor(tmp_path):

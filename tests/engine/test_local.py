@@ -296,3 +296,17 @@ def test_a_tokenizer_without_a_template_is_refused():
     with pytest.raises(ConfigError, match="chat template"):
         LocalEngine(make_model(), make_tokenizer(None), name="tiny")
     assert QWEN3_TEMPLATE
+
+
+def test_a_model_with_flex_attention_writes_with_sdpa_and_keeps_its_own():
+    """A token at a time is not what FlexAttention is for; the model may be the one that trains."""
+    requests = [Request(case_id="a/b/c", sample=k, prompt="which drug") for k in range(3)]
+    sampling, seen, replies = Sampling(max_new_tokens=12), set(), []
+    for attention in ("sdpa", "flex_attention"):
+        model = make_model(attn_implementation=attention)
+        model.register_forward_pre_hook(lambda m, _: seen.add(m.config._attn_implementation))
+        model.model.register_forward_pre_hook(lambda m, _: seen.add(m.config._attn_implementation))
+        engine = LocalEngine(model, make_tokenizer(), name="policy")
+        replies.append([r.tokens for r in engine.generate(requests, sampling, 0)])
+        assert model.config._attn_implementation == attention
+    assert replies[0] == replies[1] and "sdpa" in seen and "flex_attention" not in seen

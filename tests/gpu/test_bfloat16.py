@@ -10,6 +10,8 @@ from torch import nn
 
 from gazal.config.adapter import AdapterConfig
 from gazal.model.adapter import add_adapter, list_trainable
+from gazal.model.continued import arrange
+from gazal.model.grouped import grouped_logprobs
 from gazal.model.linear import use_fast
 from gazal.model.logprobs import TokenRows, token_logprobs
 
@@ -78,3 +80,25 @@ def test_log_probabilities_are_those_of_the_cpu(device, dtype):
         found = token_logprobs(adapted.to(device), rows).logprobs_N.cpu()
     tolerance = 1e-4 if dtype == torch.float32 else 0.2
     torch.testing.assert_close(found, exact, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_flex_attention_learns_what_the_dense_mask_does(device, checkpointing):
+    if device == "cpu":
+        pytest.skip("FlexAttention has no backward pass on a CPU")
+    ids = torch.randint(0, 250, (5, 300), generator=torch.Generator().manual_seed(3)).tolist()
+    pairs = [(ids[0][:40], row[:n]) for row, n in zip(ids, (9, 300, 130, 1, 64), strict=True)]
+    found = []
+    for attention in ("flex_attention", "sdpa"):
+        plain = make_model(attn_implementation=attention, max_position_embeddings=400)
+        adapted = add_adapter(plain, AdapterConfig(rank=4), seed=1)
+        stir(adapted)
+        if checkpointing:
+            plain.gradient_checkpointing_enable({"use_reentrant": False})
+        adapted.to(device).train()
+        logp_N = grouped_logprobs(adapted, arrange(pairs, 256).to(device)).logprobs_N
+        (logp_N * torch.linspace(-1, 1, len(logp_N), device=device)).sum().backward()
+        grads = {name: p.grad.cpu() for name, p in list_trainable(adapted).items()}
+        found.append({"logprobs": logp_N.detach().cpu(), **grads})
+    errors = find_errors(*found)
+    assert max(errors.values()) <= 1e-3, errors

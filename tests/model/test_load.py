@@ -10,6 +10,7 @@ from tiny_models import hash_weights, make_model, make_tokenizer
 from gazal.config.adapter import AdapterConfig
 from gazal.config.model import ModelConfig
 from gazal.errors import ConfigError, DataError
+from gazal.model import load as model_load
 from gazal.model import place as model_place
 from gazal.model.adapter import add_adapter
 from gazal.model.load import load_model, load_tokenizer
@@ -153,6 +154,12 @@ def test_attention_that_cannot_run_here_is_refused(folder):
         folder,
         attention="flash_attention_2",
     )
+
+
+def test_flex_attention_is_refused_where_it_cannot_train(folder, monkeypatch):
+    wanted = {"attention": "flex_attention"}
+    monkeypatch.setattr(model_load, "find_device", lambda: torch.device("cpu"))
+    refuse(ConfigError, r"flex_attention has no backward pass on a CPU\. Set it to sdpa", folder, **wanted)
 
 
 def test_a_hub_id_without_a_network_says_what_to_do(monkeypatch, tmp_path):

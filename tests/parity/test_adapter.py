@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from tiny_models import make_model, stir
 
 from gazal.config.adapter import AdapterConfig
@@ -186,6 +186,20 @@ def test_a_saved_adapter_goes_on_where_it_was(config, dtype, tmp_path):
     assert list(list_trainable(again)) == list(expected)
     assert all(torch.equal(parameter, expected[name]) for name, parameter in list_trainable(again).items())
     assert torch.equal(logits_of(again), logits_of(adapted))
+
+
+@KINDS
+def test_a_folder_that_stock_peft_wrote_is_read_with_equal_logits(config, tmp_path):
+    settings = LoraConfig(
+        r=4, lora_alpha=6, use_rslora=True, use_dora=config.dora, target_modules=["q_proj", "down_proj"]
+    )
+    stock = get_peft_model(make_model(), settings)
+    stir(stock)
+    stock.save_pretrained(tmp_path)
+    ours = load_adapter(make_model(), tmp_path)
+    expected = logits_of(stock.eval())
+    assert (expected - logits_of(make_model())).abs().max() > 1
+    torch.testing.assert_close(logits_of(ours.eval()), expected, rtol=1e-5, atol=1e-4)
 
 
 def test_an_adapter_that_does_not_fit_is_refused(tmp_path):

@@ -109,7 +109,7 @@ def make_stage(adapted, tokenizer, old, **changes) -> GRPO:
     ]
     masked = [config.mask_truncated and r.trace.stop == "length" for r in rollouts]
     advantages = Advantages(values_PG=(tuple(find_advantages()),), frac_zero_std=0.0, mean_abs=1.0)
-    items = collect_learnable(rollouts, advantages, masked)
+    items = collect_learnable(rollouts, advantages, [()] * len(rollouts), masked)
     olds = [() if out else logprobs for out, logprobs in zip(masked, old, strict=True)]
     stage.restore(Kept(tensors=pack_learnable(with_old(items, olds))))
     return stage

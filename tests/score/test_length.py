@@ -5,7 +5,7 @@ import pytest
 from gazal.core.case import Case
 from gazal.core.trace import Trace
 from gazal.score.length import judge_length
-from gazal.score.table import build_judges
+from gazal.score.table import JUDGES, build_judges
 
 CASE = Case(id="t/t/1", kind="exam", question="?", options={"A": "x", "B": "y"}, answer="B", licence="MIT")
 
@@ -59,4 +59,4 @@ def test_the_table_builds_it_with_its_limits():
     judges = build_judges(length_target=10, length_limit=20)
     trace = Trace(case_id=CASE.id, text="x", n_tokens=15)
     assert judges["length"](CASE, trace).value == 0.0
-    assert set(judges) == {"answer", "format", "grounding", "repetition", "length"}
+    assert set(judges) == {*JUDGES, "length"}

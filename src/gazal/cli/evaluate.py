@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gazal.cli.served import find_endpoint
 from gazal.errors import ConfigError
 
 if TYPE_CHECKING:
     from gazal.config.data import Source
-    from gazal.config.endpoint import Endpoint
     from gazal.config.sampling import Sampling
     from gazal.core.case import Case
     from gazal.evaluate.models import Tested
@@ -93,7 +93,7 @@ def evaluate(
     from gazal.evaluate.models import add_served, ask_by_likelihood, find_tested
     from gazal.report.html import REPORT, write_report
 
-    served = [_find_endpoint(endpoint or "", name, key_variable, timeout) for name in model or []]
+    served = [find_endpoint(endpoint or "", name, key_variable, timeout) for name in model or []]
     tested = add_served(find_tested(models, _hold(dtype)) if models else {}, served)
     tested = ask_by_likelihood(tested) if likelihood else tested
     sampling = Sampling(temperature=temperature, max_new_tokens=max_new_tokens, batch_size=batch_size)
@@ -102,24 +102,6 @@ def evaluate(
     if not (folder / REPORT).is_file():
         write_report(folder)
     _show(whole, as_json, folder)
-
-
-def _find_endpoint(url: str, model: str, key_variable: str, timeout_s: float) -> "Endpoint":
-    """Where a model is served, once what asking it takes is known to be there."""
-    from pydantic import ValidationError
-
-    from gazal.config.endpoint import Endpoint
-    from gazal.engine.api import ApiEngine
-
-    try:
-        endpoint = Endpoint(url=url, model=model, key_variable=key_variable, timeout_s=timeout_s)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(
-            f"endpoint, {first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
-        ) from None
-    ApiEngine(endpoint, name=model)
-    return endpoint
 
 
 def _hold(dtype: DTYPES) -> Any:

@@ -139,6 +139,8 @@ def _look_at_model(plan: Plan) -> None:
         plan.object_to("model.path", error)
     if config.attention == "flash_attention_2" and not (find_spec("flash_attn") or find_spec("kernels")):
         plan.object_to("model.attention", "flash_attention_2 needs the package flash_attn. Set it to sdpa.")
+    if config.attention == "flex_attention" and plan.gpu is None:
+        plan.object_to("model.attention", "flex_attention has no backward pass on a CPU. Set it to sdpa.")
     _look_at_engine(plan)
     if plan.known is None:
         return

@@ -166,7 +166,6 @@ def _describe_grpo(plan: Plan, config: GRPOConfig) -> list[Row]:
     seen = f"{asked:,} draws from {f'{n:,}' if n else 'the'} cases"
     seen += f" ({asked / n:.2f} times through)" if n else ""
     reward, total = config.reward, config.steps * rollouts
-    weights = {name: getattr(reward, name) for name in ("format", "length", "repetition", "grounding")}
     optim = _describe_optim(
         config, config.steps * updates, weigh_checkpoint(plan.build) if plan.build else None
     )
@@ -180,7 +179,8 @@ def _describe_grpo(plan: Plan, config: GRPOConfig) -> list[Row]:
         ("sampling", _describe_sampling(plan, config.sampling)),
         (
             "reward",
-            ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
+            (", ".join(f"{name} {weight:g}" for name, weight in reward.weights.items()) or "the answer alone")
+            + "".join(f"; {name} at least {least:g}" for name, least in reward.gates.items())
             + f"; long from {reward.find_length_target(config.sampling.max_new_tokens):,} tokens",
         ),
         (

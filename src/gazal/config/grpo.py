@@ -8,7 +8,7 @@ from gazal.config.base import Count, Listed
 from gazal.config.data import Source
 from gazal.config.engine import EngineConfig
 from gazal.config.optim import OptimConfig
-from gazal.config.reward import RewardConfig
+from gazal.config.reward import SHAPERS, RewardConfig
 from gazal.config.sampling import Sampling
 
 LossKind = Literal["dapo", "dr_grpo", "gspo", "cispo"]
@@ -52,6 +52,10 @@ class GRPOConfig(OptimConfig):
     """``sum``: the reward is compared within its group. ``per_component``: each component of it is, and is
     divided by its standard deviation there; then they are weighed and added up, and the sum is divided by its
     deviation over the batch (GDPO). So a component counts by its weight, however near its values lie."""
+    step_credit: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
+    """Weight of what each reasoning step earns by itself, where a case has a truth: its tokens are pushed by
+    how much better the step stands (supported 1, unknown 0, contradicted -1) than the same step of the other
+    replies to its case. 0 lets every token share the advantage of its reply alone."""
     scale_advantages: bool = False
     """Divide by the standard deviation of the group. False does not (Dr. GRPO)."""
     engine: EngineConfig = EngineConfig()
@@ -83,6 +87,10 @@ class GRPOConfig(OptimConfig):
             )
         if self.sampling.greedy:
             raise ValueError("sampling.temperature is 0, so all replies of a group would be the same. Use 1.")
+        if self.step_credit and self.loss == "gspo":
+            raise ValueError(
+                "step_credit is per token, but loss gspo weighs whole replies. Take dapo or cispo."
+            )
         self._check_advantage()
         target, most = self.reward.length_target, self.sampling.max_new_tokens
         if target is not None and target >= most:
@@ -94,7 +102,14 @@ class GRPOConfig(OptimConfig):
 
     def object_to_cases(self, n: int) -> str | None:
         """What keeps a run from going with ``n`` cases, and the way out; None where nothing does."""
-        size = self.cases_per_step
+        size, reward = self.cases_per_step, self.reward
+        if reward.rubric or "rubric" in reward.gates:
+            # Not at loading: `gazal score` weighs recorded opinions by the same recipe.
+            return (
+                "grpo.reward looks at the rubric judge, and training asks no model for opinions: no reply "
+                "would be scored by it. Set grpo.reward.rubric to 0 and take its gate out; `gazal score` can "
+                "weigh it."
+            )
         if n < size:
             return (
                 f"{n} cases, but grpo.cases_per_step asks for {size} different ones. "
@@ -115,9 +130,8 @@ class GRPOConfig(OptimConfig):
                 "scale_advantages is true, but advantage per_component divides every component by its own "
                 "deviation already. Leave it at false, or take advantage sum."
             )
-        reward = self.reward
-        if not any((reward.format, reward.length, reward.repetition, reward.grounding)):
+        if not self.reward.weights:
             raise ValueError(
-                "advantage is per_component, but reward has one component, the answer: format, length, "
-                "repetition and grounding are all 0. Give one a weight, or take advantage sum."
+                f"advantage is per_component, but reward has one component, the answer: {', '.join(SHAPERS)} "
+                "are all 0. Give one a weight, or take advantage sum."
             )

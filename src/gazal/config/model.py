@@ -16,6 +16,8 @@ class ModelConfig(Settings):
     """Of the frozen weights. Adapters are float32 whatever this is."""
     enable_thinking: bool = True
     """Handed to the chat template. False makes Qwen3's open with an empty thinking block."""
-    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    attention: Literal["sdpa", "eager", "flash_attention_2", "flex_attention"] = "sdpa"
+    """``flex_attention``, on a GPU: GRPO learns from a prompt and its replies in one row, which with gradient
+    checkpointing, too, reads the prompt once. Replies are written with sdpa all the same."""
     gradient_checkpointing: bool = False
     """Compute activations a second time instead of keeping them: less memory, about a third more time."""

@@ -41,6 +41,8 @@ class Reply:
     """The numbers of the steps as written."""
     steps: tuple[str, ...]
     """The texts of the steps."""
+    spans: tuple[tuple[int, int], ...]
+    """Where each step with its ``Step N:`` stands in the whole text: first character, one past the last."""
     after: str
     """What follows ``</think>``; all where there are no tags; empty where the thinking never ends."""
     boxes: tuple[str, ...]
@@ -97,6 +99,7 @@ def read_reply(text: str) -> Reply:
         thinking, after = None, ""
     else:
         thinking, after = None, text
+    begin = text.find(OPEN) + len(OPEN) if OPEN in before else 0
     marks = list(_STEP.finditer(thinking or ""))
     ends = [mark.start() for mark in marks[1:]] + [len(thinking or "")]
     confidences = _CONFIDENCE.findall(after)
@@ -106,6 +109,7 @@ def read_reply(text: str) -> Reply:
         steps=tuple(
             (thinking or "")[mark.end() : end].strip() for mark, end in zip(marks, ends, strict=False)
         ),
+        spans=tuple((begin + mark.start(), begin + end) for mark, end in zip(marks, ends, strict=False)),
         after=after,
         boxes=tuple(find_boxes(after)),
         confidence=_read_share(confidences[0]) if len(confidences) == 1 else None,

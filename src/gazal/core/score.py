@@ -53,7 +53,10 @@ class Verdict:
     total: float | None = None
     """In [-1, 1]; None where the scores were not composed, or the answer is unscored."""
     parts: Mapping[str, float] = field(default_factory=dict)
-    """Judge name to what it adds to the total, so that they sum to it; an unscored judge adds 0."""
+    """What makes up the total, so that it is their sum: the answer, and each judge with a weight. An unscored
+    judge adds 0, unless a gate is missed."""
+    short_of: tuple[str, ...] = ()
+    """Judges whose gate it fell short of, so that shaping is at its lowest."""
 
     def __post_init__(self) -> None:
         if self.total is not None and not -1.0 <= self.total <= 1.0:

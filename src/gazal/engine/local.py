@@ -14,6 +14,7 @@ from gazal.engine.batch import Ended, start_batch, write_on
 from gazal.engine.noise import draw_noise
 from gazal.engine.replies import find_stops, read_prompts, write_rollout
 from gazal.errors import ConfigError
+from gazal.model.grouped import has_flex
 from gazal.model.merge import merge_copy
 
 
@@ -124,12 +125,19 @@ def _plan_batches(prompts: Mapping[int, tuple[int, ...]], size: int) -> list[lis
 
 @contextmanager
 def _inferring(model: PreTrainedModel) -> Iterator[None]:
-    """No gradients and no dropout inside; after it, every module is in the mode that it was in."""
+    """No gradients and no dropout inside; after it, every module is in the mode that it was in.
+
+    FlexAttention is for whole rows: a token at a time is written with sdpa.
+    """
     training = [module for module in model.modules() if module.training]
     model.eval()
+    if flex := has_flex(model):
+        model.set_attn_implementation("sdpa")
     try:
         with torch.inference_mode():
             yield
     finally:
         for module in training:
             module.training = True
+        if flex:
+            model.set_attn_implementation("flex_attention")

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from gazal.config.adapter import AdapterConfig
 from gazal.errors import ConfigError, DataError
+from gazal.model.dense import unpack
 from gazal.model.linear import use_fast
 from gazal.model.norms import square_rows
 
@@ -136,17 +137,13 @@ def _start_layer(layer: LoraLayer, name: str, seed: int) -> None:
     magnitude = find_magnitude(layer)
     if magnitude is not None:
         # PEFT takes the norm in the base's dtype; in bfloat16 the start would be off by up to 0.4 %.
-        magnitude.copy_(square_rows(_base_weight(layer)).sqrt_())
+        magnitude.copy_(square_rows(unpack(layer.get_base_layer())).sqrt_())
 
 
 def find_magnitude(layer: LoraLayer) -> Tensor | None:
     """The magnitudes of a DoRA layer; None for LoRA."""
     vectors = layer.lora_magnitude_vector
     return cast(Tensor, vectors[NAME].weight) if NAME in vectors else None
-
-
-def _base_weight(layer: LoraLayer) -> Tensor:
-    return cast(Tensor, layer.get_base_layer().weight)
 
 
 def _check_masters(adapted: PeftModel) -> None:

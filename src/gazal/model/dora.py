@@ -34,6 +34,8 @@ class FactoredDora(DoraLinearVariant):
         if dropped or getattr(module, "fan_in_fan_out", False):
             return DoraLinearVariant.forward(module, active_adapter, x, result, **kwargs)
         dtype = result.dtype
+        if result._is_view():  # Of bitsandbytes' own making: not to be written into.
+            result = result.clone()
         factors = (factor[active_adapter].weight.to(dtype) for factor in (module.lora_A, module.lora_B))
         magnitude_O = module.lora_magnitude_vector[active_adapter].weight
         norm_O = self.norms.find(module, active_adapter, dtype)
@@ -92,4 +94,6 @@ def without_zeros(magnitude_O: Tensor) -> Tensor:
 
 def sum_products(a_NO: Tensor, b_NO: Tensor) -> Tensor:
     """Sum over N of a ∘ b, [O] in float32."""
+    if a_NO.dtype == torch.float32:
+        return torch.linalg.vecdot(a_NO, b_NO, dim=0)  # Without a tensor of their products.
     return (a_NO * b_NO).sum(0, dtype=torch.float32)

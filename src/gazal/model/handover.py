@@ -8,8 +8,10 @@ import torch
 from peft import PeftModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from gazal.model.adapter import list_adapted_layers
+from gazal.model.dense import unpack
 from gazal.model.merge import merge_weight
 from gazal.model.shards import gather
 
@@ -25,7 +27,8 @@ def list_merged(adapted: PeftModel) -> Iterator[tuple[str, Tensor]]:
     as one (query, key and value; gate and up) and cannot take up a part of it. Where the model is sharded,
     every process must go through the list.
     """
-    base = cast(nn.Module, adapted.get_base_model())
+    base = cast(PreTrainedModel, adapted.get_base_model())
+    dtype = base.dtype
     adapters = dict(list_adapted_layers(adapted))
     for parent in dict.fromkeys(name.rpartition(".")[0] for name in adapters):
         for child, module in base.get_submodule(parent).named_children():
@@ -34,8 +37,8 @@ def list_merged(adapted: PeftModel) -> Iterator[tuple[str, Tensor]]:
             plain = layer.get_base_layer() if layer is not None else module
             if not isinstance(plain, nn.Linear):
                 continue
-            weight = merge_weight(layer).to(plain.weight.dtype) if layer is not None else gather(plain.weight)
-            yield f"{name}.weight", weight
+            weight = merge_weight(layer) if layer is not None else gather(unpack(plain))
+            yield f"{name}.weight", weight.to(dtype)
             if plain.bias is not None:
                 yield f"{name}.bias", gather(plain.bias)
 

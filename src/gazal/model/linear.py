@@ -123,7 +123,7 @@ class _Adapted(torch.autograd.Function):
         grad_NO, x_NI = grad_outputs[0].reshape(-1, len(weight_OI)), x.reshape(-1, x.shape[-1])
         grad_x, grad_m, few = None, None, len(x_NI) < len(weight_OI)
         if magnitude_O is not None:
-            grad_m = sum_products(grad_NO, y_NO) / magnitude_O
+            grad_m = sum_products(grad_NO, y_NO).div_(magnitude_O)
         if few and share_O is not None:
             grad_NO, share_O = grad_NO * share_O, None
         every = slice(None)

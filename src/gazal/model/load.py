@@ -54,6 +54,10 @@ def load_model(config: ModelConfig, device: torch.device | None = None) -> PreTr
         DataError: The weights are absent, pickled, cut short, or do not fit the architecture.
     """
     place = find_model(config.path)
+    if config.attention == "flex_attention" and find_device().type == "cpu":
+        raise ConfigError(
+            "model.attention: flex_attention has no backward pass on a CPU. Set it to sdpa, or use a GPU."
+        )
     if isinstance(place, Path):
         check_weights(place)
     try:

@@ -23,6 +23,8 @@ PROMPT = 512
 """Tokens that a prompt is taken to have, as no tokenizer is loaded: abstracts take some 500, cases half."""
 PROGRAM = 520_000_000
 """Python with torch, transformers and PEFT, as measured on Linux."""
+SPARSE = ("flash_attention_2", "flex_attention")
+"""Ways of attention that keep packed examples apart without a dense mask."""
 _STREAMS = {"q_proj": 0, "k_proj": 0, "v_proj": 0, "gate_proj": 1, "up_proj": 1, "down_proj": 2}
 """Layers with one number read the same tensor. ``o_proj`` reads what attention keeps anyway."""
 
@@ -174,7 +176,7 @@ def weigh_layer(build: Build, work: Pass) -> int:
     shape, s = build.shape, build.size
     queries, keys = shape.heads * shape.head_width, shape.kv_heads * shape.head_width
     eager = build.model.attention == "eager"
-    masked = work.packed and build.model.attention != "flash_attention_2"
+    masked = work.packed and build.model.attention not in SPARSE
     normed = queries + keys if shape.head_norms else 0
     kept = 8 * shape.width + 4 * normed + 2 * s * queries + 3 * s * shape.mlp
     kept += 2 * s * (queries if _repeats_keys(build, work) else keys)
@@ -249,5 +251,5 @@ def _weigh_adapted(build: Build, work: Pass, adapter: AdapterConfig) -> int:
 
 def _repeats_keys(build: Build, work: Pass) -> bool:
     """Whether attention makes its own keys and values, repeated for the heads that share them."""
-    masked = work.packed and build.model.attention != "flash_attention_2"
+    masked = work.packed and build.model.attention not in SPARSE
     return masked or build.model.attention == "eager"

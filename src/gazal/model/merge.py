@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from gazal.config.model import ModelConfig
 from gazal.model.adapter import NAME, find_magnitude, list_adapted_layers, load_adapter
+from gazal.model.dense import is_packed, unpack
 from gazal.model.load import load_model
 from gazal.model.shards import gather
 
@@ -42,9 +43,9 @@ def merge_copy(adapted: PeftModel, into: PreTrainedModel | None = None) -> PreTr
     merged = _copy_plain(base) if into is None else into
     modules = dict(merged.named_modules())
     for name, layer in list_adapted_layers(adapted):
-        weight = getattr(modules.get(name), "weight", None)
-        source = cast(Tensor, layer.get_base_layer().weight)
-        if weight is None or weight.shape != source.shape or weight.data_ptr() == source.data_ptr():
+        weight, linear = getattr(modules.get(name), "weight", None), cast(nn.Linear, layer.get_base_layer())
+        shape = linear.out_features, linear.in_features
+        if weight is None or weight.shape != shape or weight.data_ptr() == linear.weight.data_ptr():
             raise ValueError(f"merge_copy: {name} of `into` is no copy of the base's layer. Pass into=None.")
         weight.copy_(merge_weight(layer))
     return merged
@@ -73,7 +74,7 @@ def merge_weight(layer: LoraLayer) -> Tensor:
     """
     if layer.merged:
         raise ValueError("merge_weight: PEFT has merged this layer in place. Call unmerge() first.")
-    weight_OI = gather(cast(Tensor, layer.get_base_layer().weight)).float()
+    weight_OI = gather(unpack(layer.get_base_layer())).float()
     weight_A_RI = gather(cast(Tensor, layer.lora_A[NAME].weight)).float()
     weight_B_OR = gather(cast(Tensor, layer.lora_B[NAME].weight)).float()
     merged_OI = weight_OI + layer.scaling[NAME] * (weight_B_OR @ weight_A_RI)
@@ -87,6 +88,8 @@ def merge_weight(layer: LoraLayer) -> Tensor:
 def _copy_plain(base: PreTrainedModel) -> PreTrainedModel:
     """A model of the base's class with copies of its tensors, but without its adapters and hooks."""
     config = copy.deepcopy(base.config)
+    if hasattr(config, "quantization_config"):
+        delattr(config, "quantization_config")  # The copy is dense.
     with torch.device("meta"):
         plain = cast(PreTrainedModel, type(base)._from_config(config, dtype=base.dtype))
     _copy_tensors(base, plain)
@@ -103,11 +106,15 @@ def _copy_tensors(base: PreTrainedModel, plain: PreTrainedModel) -> None:
     # PEFT moves the weight of an adapted layer one step down.
     parameters = {name.replace(".base_layer.", "."): tensor for name, tensor in base.named_parameters()}
     buffers = {name.replace(".base_layer.", "."): tensor for name, tensor in base.named_buffers()}
+    packed = {name.removesuffix(".base_layer"): m for name, m in base.named_modules() if is_packed(m)}
     for path, module in plain.named_modules():
         prefix = f"{path}." if path else ""
         for name, _ in list(module.named_parameters(recurse=False)):
             if prefix + name in parameters:  # A tied weight stands under its first name only.
-                module.register_parameter(name, nn.Parameter(_copy(parameters[prefix + name])))
+                tensor = parameters[prefix + name]
+                if name == "weight" and path in packed:
+                    tensor = unpack(packed[path]).to(base.dtype)
+                module.register_parameter(name, nn.Parameter(_copy(tensor)))
         for name, _ in list(module.named_buffers(recurse=False)):
             module._buffers[name] = _copy(buffers[prefix + name])
 

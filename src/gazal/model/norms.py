@@ -14,10 +14,11 @@ from typing import Any, cast
 
 import torch
 from peft.tuners.lora.layer import LoraLayer
-from peft.utils.integrations import dequantize_module_weight
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from gazal.model.dense import unpack
 
 BLOCK = 64
 """Columns of A Aᵀ at a time: it is symmetric, so what lies below the diagonal blocks is not computed."""
@@ -69,10 +70,11 @@ class KeptNorms:
         if norm_O is None:
             base = cast(nn.Linear, layer.get_base_layer())
             base_key = _key_of(self._shards[0] if self._shards else base.weight)
+            weight_OI = unpack(base)
             if base_key != self._base_key:
-                self._square_O, self._base_key = square_rows(dequantize_module_weight(base)), base_key
+                self._square_O, self._base_key = square_rows(weight_OI), base_key
             weight_A, weight_B = (cast(Tensor, f[name].weight) for f in (layer.lora_A, layer.lora_B))
-            added_O = square_added(base, weight_A.to(dtype), weight_B.to(dtype), layer.scaling[name])
+            added_O = square_added(weight_OI, weight_A.to(dtype), weight_B.to(dtype), layer.scaling[name])
             norm_O = (self._square_O + added_O).clamp_(min=0).sqrt_()
             self.keep(key, norm_O)
         return norm_O
@@ -84,9 +86,9 @@ def square_rows(weight_OI: Tensor) -> Tensor:
     return torch.cat([torch.linalg.vecdot(part, part, dim=1) for part in parts])
 
 
-def square_added(base: nn.Linear, weight_A_RI: Tensor, weight_B_OR: Tensor, scale: float) -> Tensor:
+def square_added(weight_OI: Tensor, weight_A_RI: Tensor, weight_B_OR: Tensor, scale: float) -> Tensor:
     """What ``s B A`` adds to the sum of squares of each row of the base's weight, [O] in float32."""
-    cross_OR = _multiply(base, weight_A_RI)
+    cross_OR = weight_OI.to(weight_A_RI.dtype) @ weight_A_RI.T
     cross_OR *= 2 * scale
     for start in range(0, weight_A_RI.shape[0], BLOCK):
         columns = slice(start, start + BLOCK)
@@ -95,14 +97,6 @@ def square_added(base: nn.Linear, weight_A_RI: Tensor, weight_B_OR: Tensor, scal
         gram[:start] *= 2  # It stands for the block across the diagonal, too.
         cross_OR[:, columns].addmm_(weight_B_OR[:, : start + BLOCK], gram)
     return torch.linalg.vecdot(cross_OR.float(), weight_B_OR.float(), dim=1)
-
-
-def _multiply(base: nn.Linear, weight_A_RI: Tensor) -> Tensor:
-    """``W Aᵀ``, [O, R]; a quantised layer multiplies in its own way, without its dense weight."""
-    if type(base) is nn.Linear:
-        return base.weight.to(weight_A_RI.dtype) @ weight_A_RI.T
-    out_RO = base(weight_A_RI)
-    return (out_RO if base.bias is None else out_RO - base.bias).T.contiguous()
 
 
 def _list_weights(layer: LoraLayer, name: str) -> tuple[Tensor, Tensor, Tensor]:

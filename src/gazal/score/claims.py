@@ -6,6 +6,7 @@ frequent a finding is in a condition, what forbids a drug, the fact that a recal
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from gazal.core.case import Case
 from gazal.core.score import Support
@@ -67,7 +68,8 @@ def _claim_phrases(facts: Facts, step: str) -> Iterator[Claim]:
 
 def _claim_numbers(facts: Facts, step: str) -> Iterator[Claim]:
     for text in NUMBER.findall(step):
-        if any(is_rounding(text, number) for number in facts.numbers):
+        value, half = float(text), 0.5 * 10.0 ** -len(text.partition(".")[2]) + 1e-6
+        if any(abs(value - number) <= half for number in facts.numbers):
             yield "supported", text, "a number of the case"
         else:
             yield "unknown", text, f"{text}: no such number in the case"
@@ -122,15 +124,21 @@ def _claim_avoided(step: str) -> Iterator[Claim]:
     knowledge = load_knowledge()
     for found in _AVOIDED.finditer(step):
         before = step[: found.start()].rstrip(" ,").lower()
-        named = [name for name, drug in knowledge.drugs.items() if before.endswith(drug.name.lower())]
-        if not named:
+        drug = next((drug for name, drug in _list_drugs() if before.endswith(name)), None)
+        if drug is None:
             continue
-        drug = max(named, key=lambda name: len(knowledge.drugs[name].name))
         for mention in find_mentions(build_label_lexicon(), found[1]):
             if mention.name in knowledge.drugs[drug].avoid:
                 yield "supported", f"{drug} not given in {mention.name}", "as the world has it"
             else:
                 yield "contradicted", f"{drug} not given in {mention.name}", f"{mention.text}: not so"
+
+
+@cache
+def _list_drugs() -> tuple[tuple[str, str], ...]:
+    """Names in lower case with their ids, the longest first."""
+    drugs = load_knowledge().drugs
+    return tuple(sorted(((drugs[d].name.lower(), d) for d in drugs), key=lambda entry: -len(entry[0])))
 
 
 def _claim_fact(case: Case, step: str) -> Iterator[Claim]:

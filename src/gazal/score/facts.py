@@ -20,6 +20,8 @@ from gazal.world.kinds.prognosis import write_item
 from gazal.world.knowledge import load_knowledge
 from gazal.world.records import FlagModifier, LevelItem
 
+_MOST_KEPT = 64
+_KEPT: dict[str, tuple[Case, "Facts"]] = {}
 NUMBER = re.compile(r"(?<![\w.])\d{1,9}(?:\.\d{1,9})?")
 
 
@@ -42,7 +44,18 @@ class Facts:
 
 
 def gather_facts(case: Case, truth: Truth) -> Facts:
-    """Gather what the truth of a case supports."""
+    """Gather what the truth of a case supports; kept for the last cases, since many replies go to each."""
+    known = _KEPT.get(case.id)
+    if known is not None and known[0] is case:
+        return known[1]
+    facts = _gather(case, truth)
+    while len(_KEPT) >= _MOST_KEPT:
+        del _KEPT[next(iter(_KEPT))]
+    _KEPT[case.id] = case, facts
+    return facts
+
+
+def _gather(case: Case, truth: Truth) -> Facts:
     follows, key_numbers = _list_numbers(truth)
     written = [float(n) for n in NUMBER.findall(" ".join((case.question, *case.options.values())))]
     return Facts(

@@ -56,7 +56,8 @@ def _recall(facts: Facts, claims: list[Claim], steps: tuple[str, ...]) -> float:
     cited = {what for support, what, _ in claims if support == "supported"}
     text = "\n".join(steps).lower()
     named = [name in cited for name in facts.states]
-    named += [any(is_rounding(n, number) for n in NUMBER.findall(text)) for number in facts.key_numbers]
+    written = set(NUMBER.findall(text)) if facts.key_numbers else set()
+    named += [any(is_rounding(n, number) for n in written) for number in facts.key_numbers]
     named += [key in text for key in facts.key_texts]
     return sum(named) / len(named)
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:[-'/][^\W_]+)*")
 _NEGATIONS = frozenset({"no", "not", "without", "denies", "denied", "absent", "never", "nor", "lacks"})
@@ -22,9 +23,9 @@ class Mention:
     """The words found, in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lexicon:
-    """Phrases by their words."""
+    """Phrases by their words. One lexicon equals no other, so that what was found with it can be kept."""
 
     phrases: Mapping[tuple[str, ...], tuple[str, bool]]
     """Words to (meaning, present)."""
@@ -44,12 +45,14 @@ def build_lexicon(phrases: Iterable[tuple[str, str, bool]]) -> Lexicon:
     return Lexicon(table, {first: tuple(sorted(found, reverse=True)) for first, found in lengths.items()})
 
 
+@lru_cache(maxsize=8192)
 def split_words(text: str) -> tuple[str, ...]:
     """The words of a text in lower case."""
     return tuple(word.casefold() for word in _WORD.findall(text))
 
 
-def find_mentions(lexicon: Lexicon, text: str) -> list[Mention]:
+@lru_cache(maxsize=8192)  # Two judges read each step, and the replies to a case have many in common.
+def find_mentions(lexicon: Lexicon, text: str) -> tuple[Mention, ...]:
     """Find the phrases of a lexicon in a text, from left to right, without overlaps."""
     words, mentions, at, last_end = split_words(text), [], 0, 0
     while at < len(words):
@@ -63,4 +66,4 @@ def find_mentions(lexicon: Lexicon, text: str) -> list[Mention]:
         if name:
             mentions.append(Mention(name, present and not _NEGATIONS.intersection(before), " ".join(phrase)))
         at = last_end = at + len(phrase)
-    return mentions
+    return tuple(mentions)

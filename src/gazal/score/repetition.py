@@ -7,14 +7,17 @@ assessment may well repeat a step.
 """
 
 import re
+from collections.abc import Iterator, Sequence
 
 from gazal.core.case import Case
 from gazal.core.chat import CLOSE
 from gazal.core.score import Score
 from gazal.core.trace import Trace
 
+_PRIME, _BASE = 2**61 - 1, 1_000_003
 RUN = 40
 """Tokens. Worked solutions quote the same findings with the same frequency in runs of up to 26."""
+_GONE = pow(_BASE, RUN, _PRIME)
 LEAST_WORDS = 2
 """A sentence with fewer words may come again: "Yes."."""
 _LONGEST = 100_000
@@ -54,14 +57,38 @@ def _mark_repeated(text: str) -> bytes:
         said = _TOKEN.findall(sentence)
         numbering = _NUMBERING.match(sentence)
         start = numbering.end() if numbering else 0
-        core = tuple(_TOKEN.findall(sentence, start))
+        core = tuple(_TOKEN.findall(sentence, start) if start else said)
         tokens += said
-        marks += bytes([core in sentences and len(_WORD.findall(sentence, start)) >= LEAST_WORDS]) * len(said)
+        again = core in sentences and len(_WORD.findall(sentence, start)) >= LEAST_WORDS
+        marks += bytes([again]) * len(said)
         sentences.add(core)
-    runs: set[tuple[str, ...]] = set()
-    for at in range(len(tokens) - RUN + 1):
-        run = tuple(tokens[at : at + RUN])
-        if run in runs:
-            marks[at : at + RUN] = b"\x01" * RUN
-        runs.add(run)
+    for at in _find_runs(tokens):
+        marks[at : at + RUN] = b"\x01" * RUN
     return bytes(marks)
+
+
+def _find_runs(tokens: Sequence[str]) -> Iterator[int]:
+    """Where runs of `RUN` tokens begin that stood before, by a hash that rolls along."""
+    if not _may_repeat(tokens):
+        return
+    numbers: dict[str, int] = {}
+    coded = [numbers.setdefault(token, len(numbers) + 1) for token in tokens]
+    first: dict[int, int] = {}
+    code = 0
+    for end, number in enumerate(coded):
+        at = end - RUN + 1
+        code = (code * _BASE + number - (coded[at - 1] * _GONE if at > 0 else 0)) % _PRIME
+        before = first.setdefault(code, at) if at >= 0 else at
+        if before != at and coded[before : before + RUN] == coded[at : at + RUN]:
+            yield at
+
+
+def _may_repeat(tokens: Sequence[str]) -> bool:
+    """Whether half a run comes again: of two equal runs, the first holds a half that begins at a multiple."""
+    half, joined, at = RUN // 2, "\0".join(tokens), 0
+    for start in range(0, len(tokens) - half + 1, half):
+        block = "\0".join(tokens[start : start + half])
+        if joined.find(block, at + 1) >= 0:
+            return True
+        at += len(block) + 1
+    return False

@@ -1,7 +1,7 @@
 """From single scores to what a person reads: accuracy by kind with interval and floor, and every reason."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy.stats import binomtest
@@ -37,12 +37,29 @@ class Tally:
     """Share of replies with every rule of the format kept."""
     steps_supported: float | None
     """Share of reasoning steps that the truth supports; None where no case has one, or no reply a step."""
+    reward: float | None
+    """Mean of the composed totals; None where nothing was composed."""
     reasons: Mapping[str, Mapping[str, int]]
     """Judge to reason to how often."""
 
 
-def judge_all(cases: Iterable[Case], traces: Iterable[Trace]) -> list[tuple[Case, Verdict]]:
-    """Judge every trace with every judge.
+def judge_plainly(case: Case, trace: Trace) -> Verdict:
+    """Judge a trace with every judge that needs nothing else; its scores are not composed."""
+    scores = {name: judge(case, trace) for name, judge in JUDGES.items()}
+    return Verdict(case_id=case.id, sample=trace.sample, scores=scores)
+
+
+def judge_all(
+    cases: Iterable[Case],
+    traces: Iterable[Trace],
+    judge: Callable[[Case, Trace], Verdict] = judge_plainly,
+) -> list[tuple[Case, Verdict]]:
+    """Judge every trace.
+
+    Args:
+        cases: Those that the traces reply to.
+        traces: The replies.
+        judge: What judges one, such as `gazal.score.compose.compose` with a reward.
 
     Raises:
         DataError: If a trace replies to a case that is not there.
@@ -56,8 +73,7 @@ def judge_all(cases: Iterable[Case], traces: Iterable[Trace]) -> list[tuple[Case
                 "Score replies with the file of cases that they were written for."
             )
         case = by_id[trace.case_id]
-        scores = {name: judge(case, trace) for name, judge in JUDGES.items()}
-        judged.append((case, Verdict(case_id=case.id, sample=trace.sample, scores=scores)))
+        judged.append((case, judge(case, trace)))
     return judged
 
 
@@ -78,7 +94,9 @@ def tally(verdicts: Sequence[Verdict], floor: float | None) -> Tally:
     """
     if not verdicts:
         raise DataError("no replies to score.")
-    n, reasons = len(verdicts), {judge: Counter(v.scores[judge].why for v in verdicts) for judge in JUDGES}
+    judges, n = verdicts[0].scores, len(verdicts)
+    reasons = {judge: Counter(v.scores[judge].why for v in verdicts) for judge in judges}
+    totals = [v.total for v in verdicts if v.total is not None]
     answers = reasons["answer"]
     steps = [step.support for v in verdicts for step in v.scores["grounding"].steps]
     return Tally(
@@ -93,6 +111,7 @@ def tally(verdicts: Sequence[Verdict], floor: float | None) -> Tally:
         failed=answers["engine_error"] / n,
         format_ok=reasons["format"]["well_formed"] / n,
         steps_supported=steps.count("supported") / len(steps) if steps else None,
+        reward=sum(totals) / len(totals) if totals else None,
         reasons={judge: dict(counts.most_common()) for judge, counts in reasons.items()},
     )
 

@@ -99,6 +99,21 @@ def compute_component_advantages(
     )
 
 
+def compare_steps(worth_GS: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Compare each step with those of the same number in the other replies of its group.
+
+    Args:
+        worth_GS: What each step is worth, by reply; replies may differ in their number of steps.
+
+    Returns:
+        Worth minus the mean worth of that number's steps, over the replies that have one.
+    """
+    longest = max(map(len, worth_GS), default=0)
+    columns = [[worth[s] for worth in worth_GS if s < len(worth)] for s in range(longest)]
+    means = [math.fsum(column) / len(column) for column in columns]
+    return [[value - means[s] for s, value in enumerate(worth_S)] for worth_S in worth_GS]
+
+
 def _sum_up(values_PG: tuple[tuple[float, ...], ...]) -> Advantages:
     flat = [value for values_G in values_PG for value in values_G]
     return Advantages(

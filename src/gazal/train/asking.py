@@ -11,7 +11,13 @@ from gazal.core.chat import write_prompt
 from gazal.core.score import Verdict
 from gazal.engine.base import Request, Rollout
 from gazal.score.compose import compose, list_components, list_weights
-from gazal.train.advantage import Advantages, compute_advantages, compute_component_advantages
+from gazal.score.steps import weigh_steps
+from gazal.train.advantage import (
+    Advantages,
+    compare_steps,
+    compute_advantages,
+    compute_component_advantages,
+)
 
 Draw = Callable[[int, Sequence[Case]], list[Case]]
 """How many cases at most, and those of this step that must not come again."""
@@ -136,11 +142,12 @@ def find_advantages(groups: Sequence[Group], config: GRPOConfig) -> Advantages:
 
 
 def has_signal(group: Group, config: GRPOConfig) -> bool:
-    """Whether a reply that enters the loss has an advantage."""
+    """Whether a reply that enters the loss has an advantage, or a step of it has one."""
     (values_G,) = find_advantages([group], config).values_PG
+    steps_GS = compare_steps([weigh_steps(v) if config.step_credit else [] for v in group.verdicts])
     return any(
-        value != 0.0 and rollout.tokens and not is_masked(rollout, config)
-        for value, rollout in zip(values_G, group.rollouts, strict=True)
+        (value != 0.0 or any(steps_S)) and rollout.tokens and not is_masked(rollout, config)
+        for value, steps_S, rollout in zip(values_G, steps_GS, group.rollouts, strict=True)
     )
 
 

@@ -15,10 +15,12 @@ from gazal.core.case import Case
 from gazal.engine.base import RenewableEngine, Request, Rollout
 from gazal.errors import DataError, TrainingError
 from gazal.model.continued import arrange, can_share, continued_logprobs
+from gazal.model.grouped import grouped_logprobs, has_flex
 from gazal.model.logprobs import token_logprobs
 from gazal.train.asking import CaseStream, ask, find_advantages, is_masked, shuffle_cases
 from gazal.train.batch import collate, count_learnt, move_rows, split_groups
 from gazal.train.checkpoint import Kept
+from gazal.train.credit import find_credits
 from gazal.train.loop import Batch, Metrics, Micro
 from gazal.train.loss import LossInputs, grpo_loss
 from gazal.train.rollouts import (
@@ -98,6 +100,7 @@ class GRPO:
             logp_BT=lay_out(logp_N, lengths),
             old_logp_BT=lay_out(logp_N.detach() if olds[0] is None else old_N, lengths),
             advantages_B=torch.tensor([item.advantage for item in items], device=device),
+            credit_BT=self._lay_out_credit(items, lengths, device),
             mask_BT=lay_out(torch.ones_like(logp_N), lengths).bool(),
             ref_logp_BT=None if reference_N is None else lay_out(reference_N, lengths),
             divide_by=self._divisor,
@@ -150,7 +153,8 @@ class GRPO:
         advantages = find_advantages(asked.groups, config)
         rollouts = [rollout for group in asked.groups for rollout in group.rollouts]
         masked = [is_masked(rollout, config) for rollout in rollouts]
-        self._learnable = collect_learnable(rollouts, advantages, masked)
+        credits = find_credits(asked.groups, config.step_credit, self._engine.tokenizer)
+        self._learnable = collect_learnable(rollouts, advantages, credits, masked)
         if self._updates > 1:
             self._learnable = with_old(self._learnable, self._find_old(accelerator.device))
         return describe(asked, advantages, config), write_records(step + 1, asked, advantages, config)
@@ -200,7 +204,15 @@ class GRPO:
             self._divisor = len(chosen) * self._config.sampling.max_new_tokens
 
     def _matters(self, k: int) -> bool:
-        return bool(self._config.kl) or self._learnable[k].advantage != 0.0
+        item = self._learnable[k]
+        return bool(self._config.kl) or item.advantage != 0.0 or any(item.credit)
+
+    def _lay_out_credit(
+        self, items: Sequence[Learnable], lengths: Sequence[int], device: torch.device
+    ) -> Tensor | None:
+        if not self._config.step_credit:
+            return None
+        return lay_out(torch.tensor([c for item in items for c in item.credit], device=device), lengths)
 
     @torch.no_grad()
     def _find_old(self, device: torch.device) -> list[list[float]]:
@@ -223,9 +235,11 @@ class GRPO:
 
     def _find_logprobs(self, items: Sequence[Learnable], device: torch.device) -> Tensor:
         """Of the completions' tokens, one after the other; each prompt is read once if it can be."""
-        if can_share(self.model):
+        flex = has_flex(self.model)
+        if flex or can_share(self.model):
             pairs = [(item.tokens.prompt, item.tokens.completion) for item in items]
-            return continued_logprobs(self.model, arrange(pairs, self._pad).to(device)).logprobs_N
+            find = grouped_logprobs if flex else continued_logprobs
+            return find(self.model, arrange(pairs, self._pad).to(device)).logprobs_N
         rows = move_rows(collate([[item.tokens] for item in items], self._pad), device)
         return token_logprobs(self.model, rows).logprobs_N
 

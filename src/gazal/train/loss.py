@@ -24,6 +24,8 @@ class LossInputs:
     """The same under the policy that sampled it; carries no gradient."""
     advantages_B: Tensor
     """One number per rollout, shared by all its tokens."""
+    credit_BT: Tensor | None = None
+    """What is added to it token by token, where some of a rollout's steps did better than others."""
     mask_BT: Tensor
     """True where a token was sampled by the policy; False on padding."""
     ref_logp_BT: Tensor | None = None
@@ -93,23 +95,23 @@ def grpo_loss(
     if kl and inputs.ref_logp_BT is None:
         raise ValueError(f"grpo_loss: kl is {kl} but ref_logp_BT is None. Give it, or set kl to 0.")
     weights_BT, total = _weigh(inputs.mask_BT, inputs.logp_BT.dtype, n, by_row=kind == "gspo")
-    advantages_B1 = inputs.advantages_B.to(inputs.logp_BT.dtype).unsqueeze(1)
+    advantages_BT = _add_credit(inputs)
     log_ratio_BT = _blank(inputs.logp_BT - inputs.old_logp_BT.detach(), inputs.mask_BT)
     ratio_BT = torch.exp((log_ratio_BT * weights_BT).sum(1, True) if kind == "gspo" else log_ratio_BT)
     if kind == "cispo":
         logp_BT = _blank(inputs.logp_BT, inputs.mask_BT)
-        loss_BT = -ratio_BT.clamp(max=1.0 + clip_high).detach() * advantages_B1 * logp_BT
+        loss_BT = -ratio_BT.clamp(max=1.0 + clip_high).detach() * advantages_BT * logp_BT
     else:
         clipped_BT = ratio_BT.clamp(1.0 - clip_low, 1.0 + clip_high)
-        loss_BT = -torch.minimum(ratio_BT * advantages_B1, clipped_BT * advantages_B1)
+        loss_BT = -torch.minimum(ratio_BT * advantages_BT, clipped_BT * advantages_BT)
     kl_BT = None
     if inputs.ref_logp_BT is not None:
         kl_BT = _estimate_kl(_blank(inputs.ref_logp_BT.detach() - inputs.logp_BT, inputs.mask_BT))
         loss_BT = loss_BT + kl * kl_BT if kl else loss_BT
     with torch.no_grad():
         means = [
-            (ratio_BT > 1.0 + clip_high) & (advantages_B1 > 0),
-            (ratio_BT < 1.0 - clip_low) & (advantages_B1 < 0) & (kind != "cispo"),
+            (ratio_BT > 1.0 + clip_high) & (advantages_BT > 0),
+            (ratio_BT < 1.0 - clip_low) & (advantages_BT < 0) & (kind != "cispo"),
             ratio_BT,
             _estimate_kl(log_ratio_BT),
             *([] if kl_BT is None else [kl_BT]),
@@ -142,6 +144,12 @@ def sft_loss(logp_BT: Tensor, mask_BT: Tensor, *, n_tokens: float | None = None)
     """
     weights_BT, n = _weigh(mask_BT, logp_BT.dtype, n_tokens)
     return -(_blank(logp_BT, mask_BT) * weights_BT).sum() / n
+
+
+def _add_credit(inputs: LossInputs) -> Tensor:
+    """The advantage of each token, [B, T] where steps have credit of their own, else [B, 1]."""
+    advantages_B1 = inputs.advantages_B.to(inputs.logp_BT.dtype).unsqueeze(1)
+    return advantages_B1 if inputs.credit_BT is None else advantages_B1 + inputs.credit_BT.to(advantages_B1)
 
 
 def _weigh(

@@ -22,6 +22,8 @@ class Learnable:
 
     tokens: Tokens
     advantage: float
+    credit: tuple[float, ...]
+    """What each token has besides, for the step that it stands in; empty where steps have no credit."""
     sampled: tuple[float, ...]
     """Log-probability (nats) of each token in the engine."""
     old: tuple[float, ...] | None
@@ -29,7 +31,10 @@ class Learnable:
 
 
 def collect_learnable(
-    rollouts: Sequence[Rollout], advantages: Advantages, masked: Sequence[bool]
+    rollouts: Sequence[Rollout],
+    advantages: Advantages,
+    credits: Sequence[tuple[float, ...]],
+    masked: Sequence[bool],
 ) -> list[Learnable]:
     """Rollouts with their advantages, in their order; of masked ones no token is learnt from."""
     flat = [value for values_G in advantages.values_PG for value in values_G]
@@ -37,10 +42,11 @@ def collect_learnable(
         Learnable(
             tokens=Tokens(prompt=rollout.prompt_tokens, completion=() if out else rollout.tokens),
             advantage=advantage,
+            credit=() if out else credit,
             sampled=() if out else rollout.logprobs,
             old=None,
         )
-        for rollout, advantage, out in zip(rollouts, flat, masked, strict=True)
+        for rollout, advantage, credit, out in zip(rollouts, flat, credits, masked, strict=True)
     ]
 
 
@@ -54,6 +60,8 @@ def pack_learnable(items: Sequence[Learnable]) -> dict[str, Tensor]:
         "advantages": torch.tensor([item.advantage for item in items], dtype=torch.float64),
         "sampled_N": torch.tensor([p for item in items for p in item.sampled], dtype=torch.float64),
     }
+    if any(item.credit for item in items):
+        tensors["credit_N"] = torch.tensor([c for item in items for c in item.credit], dtype=torch.float64)
     if any(item.old is not None for item in items):
         tensors["old_N"] = torch.tensor([p for item in items for p in item.old or ()], dtype=torch.float64)
     return tensors
@@ -68,12 +76,17 @@ def unpack_learnable(tensors: Mapping[str, Tensor]) -> list[Learnable]:
     prompts, tokens = split("prompts", "prompt_lengths"), split("tokens_N", "lengths")
     sampled = split("sampled_N", "lengths")
     old = split("old_N", "lengths") if "old_N" in tensors else [None] * len(tokens)
+    credits = split("credit_N", "lengths") if "credit_N" in tensors else [()] * len(tokens)
     return [
         Learnable(
-            tokens=Tokens(prompt=prompt, completion=completion), advantage=advantage, sampled=seen, old=before
+            tokens=Tokens(prompt=prompt, completion=completion),
+            advantage=advantage,
+            credit=credit,
+            sampled=seen,
+            old=before,
         )
-        for prompt, completion, advantage, seen, before in zip(
-            prompts, tokens, tensors["advantages"].tolist(), sampled, old, strict=True
+        for prompt, completion, advantage, credit, seen, before in zip(
+            prompts, tokens, tensors["advantages"].tolist(), credits, sampled, old, strict=True
         )
     ]
 

@@ -9,6 +9,7 @@ from gazal.core.score import Verdict
 from gazal.engine.base import Rollout
 from gazal.train.advantage import Advantages
 from gazal.train.asking import Asked, Group, find_advantages
+from gazal.train.components import describe_components
 
 Metrics = dict[str, float | None]
 
@@ -30,6 +31,9 @@ def describe(asked: Asked, advantages: Advantages, config: GRPOConfig) -> Metric
         "advantage/mean_abs": advantages.mean_abs,
         "advantage/groups_equal": equal,
     }
+    if config.reward.gates:
+        short = [bool(verdict.short_of) for verdict in _list_verdicts(every)]
+        metrics["rollout/short_of_gate"] = sum(short) / len(short)
     if config.advantage == "per_component":
         metrics["advantage/inversions"] = _count_inversions(asked.groups, advantages) / len(asked.groups)
     return metrics | _account(asked) if config.dynamic_sampling else metrics
@@ -69,6 +73,7 @@ def write_group(step: int, group: Group, values_G: Sequence[float]) -> list[dict
             "total": verdict.total,
             "parts": dict(verdict.parts),
             "why": {name: score.why for name, score in verdict.scores.items()},
+            "short_of": list(verdict.short_of),
             "advantage": advantage,
             "text": rollout.trace.text,
         }
@@ -79,11 +84,8 @@ def write_group(step: int, group: Group, values_G: Sequence[float]) -> list[dict
 def _describe_replies(groups: Sequence[Group]) -> Metrics:
     rollouts, verdicts = _list_rollouts(groups), _list_verdicts(groups)
     n, n_tokens = len(rollouts), sum(len(rollout.tokens) for rollout in rollouts)
-    scored = [verdict for verdict in verdicts if verdict.total is not None]
-    metrics: Metrics = {"reward/total": _mean([v.total for v in scored if v.total is not None])}
+    metrics = describe_components([group.verdicts for group in groups])
     for name in verdicts[0].scores:
-        if name in next((v.parts for v in scored), {}):
-            metrics[f"reward/{name}"] = _mean([v.parts[name] for v in scored])
         values = [v.scores[name].value for v in verdicts]
         metrics[f"score/{name}"] = _mean([value for value in values if value is not None])
     answers = [verdict.scores["answer"].why for verdict in verdicts]

@@ -84,7 +84,7 @@ def state_confidence(truth: UncertaintyTruth) -> float:
 def _solve_diagnosis(knowledge: Knowledge, case: Case, truth: DiagnosisTruth) -> tuple[list[str], str]:
     key, mentioned = truth.candidates[case.answer], {**truth.shown, **truth.denied}
     steps = [f"The findings are {write_list(list(mentioned.values()))}."]
-    names = _choose_weighed(knowledge, truth, key)
+    names = choose_weighed(knowledge, truth, key)
     for letter, condition in truth.candidates.items():
         words = [f"{mentioned[n]} would be {_frequency(knowledge, truth, n, condition)}" for n in names]
         steps.append(f"With {letter}, {knowledge.conditions[condition].name}: {write_list(words)}.")
@@ -105,7 +105,7 @@ def _frequency(knowledge: Knowledge, truth: DiagnosisTruth, finding: str, condit
     return name_frequency(_share(knowledge, truth, finding, condition))
 
 
-def _choose_weighed(knowledge: Knowledge, truth: DiagnosisTruth, key: str) -> list[str]:
+def choose_weighed(knowledge: Knowledge, truth: DiagnosisTruth, key: str) -> list[str]:
     """The findings that together part the key from the nearest other option most, in the case's order."""
     rivals = [condition for condition in truth.candidates.values() if condition != key]
     odds, chosen = dict.fromkeys(rivals, 1.0), list[str]()
