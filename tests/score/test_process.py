@@ -9,7 +9,8 @@ from mutations import mutate
 from gazal.core.chat import write_reply
 from gazal.core.trace import Trace
 from gazal.score.grounding import judge_grounding
-from gazal.score.process import MOST_STEPS, judge_process
+from gazal.score.process import judge_process
+from gazal.score.steps import MOST_STEPS
 from gazal.score.table import JUDGES
 from gazal.world.generate import WORLD_KINDS, make_cases
 from gazal.world.solve import solve
@@ -144,4 +145,5 @@ def test_a_wrong_choice_after_right_computations_is_named():
 def test_endless_steps_are_read_up_to_a_limit():
     case = first("prognosis")
     score = judge(case, ["For age 50: 1 point."] * (10 * MOST_STEPS))
-    assert len(score.steps) == MOST_STEPS and score.value < 0.0
+    assert len(score.steps) == 10 * MOST_STEPS and score.value < 0.0
+    assert {step.support for step in score.steps[MOST_STEPS:]} == {"unknown"}

@@ -8,6 +8,7 @@ from gazal.core.chat import ABSTENTION
 from gazal.core.score import Score
 from gazal.core.trace import Trace
 from gazal.score.choice import match_number, read_choice
+from gazal.score.steps import MOST_STEPS
 
 # Letters are capitals: in "the answer is a beta blocker" none is named. Nor is one in "hepatitis B.".
 _LETTERED = re.compile(r"\b(?i:options?|answers?|choices?)\s*(?i:is\s+|are\s+|:\s*)?[(*]*([A-J])\b(?!['-])")
@@ -53,7 +54,7 @@ def judge_consistency(case: Case, trace: Trace) -> Score:
         return Score(value=0.0, why="no_steps")
     if not case.options:
         return _compare_text(case, box, steps[-1][-_LONGEST:])
-    for number, step in enumerate(reversed(steps)):
+    for number, step in enumerate(reversed(steps[-MOST_STEPS:])):
         named = _find_named(case.options, step[-_LONGEST:], by_text=number == 0)
         if len(named) > 1:
             return Score(value=0.0, why="names_several")

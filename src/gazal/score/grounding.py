@@ -10,6 +10,7 @@ from gazal.core.score import Score, StepScore
 from gazal.core.trace import Trace
 from gazal.score.claims import Claim, is_rounding, read_claims
 from gazal.score.facts import NUMBER, Facts, gather_facts
+from gazal.score.steps import MOST_STEPS, mark_unread
 
 
 def judge_grounding(case: Case, trace: Trace) -> Score:
@@ -23,12 +24,13 @@ def judge_grounding(case: Case, trace: Trace) -> Score:
     """
     if case.truth is None or trace.stop == "error":
         return Score(value=None, why="no_truth" if case.truth is None else "engine_error")
-    steps = trace.steps
+    steps = trace.steps[:MOST_STEPS]
     if not steps:
         return Score(value=-1.0, why="no_steps")
     facts = gather_facts(case, case.truth)
     claims = [list(read_claims(case, facts, step)) for step in steps]
-    scores = tuple(_judge_step(found) for found in claims)
+    read = [_judge_step(found) for found in claims]
+    scores = mark_unread(read, len(trace.steps))
     flat = [claim for found in claims for claim in found]
     if not flat:
         return Score(value=-1.0, why="no_claims", steps=scores)
@@ -37,7 +39,7 @@ def judge_grounding(case: Case, trace: Trace) -> Score:
         for support in ("supported", "contradicted", "unknown")
     }
     precision, recall = n["supported"] / len(flat), _recall(facts, flat, steps)
-    contradicted = sum(score.support == "contradicted" for score in scores) / len(scores)
+    contradicted = sum(score.support == "contradicted" for score in read) / len(read)
     f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
     why = (
         "contradicted"

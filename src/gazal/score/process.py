@@ -13,13 +13,12 @@ from gazal.core.score import Score, StepScore
 from gazal.core.trace import Trace
 from gazal.core.truth import DiagnosisTruth, PrognosisTruth, RecallTruth, TreatmentTruth, UncertaintyTruth
 from gazal.score.facts import gather_facts
+from gazal.score.steps import MOST_STEPS, mark_unread
 from gazal.score.work import diagnosis, prognosis, recall, treatment, uncertainty
 from gazal.score.work.check import Check, check_choice
 
 _LONGEST = 2000
 """Characters of a step that are read."""
-MOST_STEPS = 100
-"""Steps that are read; no case calls for more than some twenty."""
 
 
 def judge_process(case: Case, trace: Trace) -> Score:
@@ -38,14 +37,15 @@ def judge_process(case: Case, trace: Trace) -> Score:
         return Score(value=-1.0, why="no_steps")
     seen: set[str] = set()
     found = [_drop_repeated(list(checks), seen) for checks in _check_steps(case, steps)]
-    scores = tuple(_judge_step(checks, n_stated) for checks, n_stated in found)
+    read = [_judge_step(checks, n_stated) for checks, n_stated in found]
+    scores = mark_unread(read, len(trace.steps))
     every = [check for checks, _ in found for check in checks]
     if not every:
         return Score(value=-1.0, why="nothing_computed", steps=scores)
     right = [check for check in every if check.holds]
     precision, recall_ = len(right) / len(every), _find_recall(right, list_needed(case))
     f1 = 2.0 * precision * recall_ / (precision + recall_) if precision + recall_ else 0.0
-    wrong_steps = sum(score.support == "contradicted" for score in scores) / len(scores)
+    wrong_steps = sum(score.support == "contradicted" for score in read) / len(read)
     why = "miscomputed" if len(right) < len(every) else "sound" if recall_ == 1.0 else "incomplete"
     return Score(value=max(-1.0, f1 - wrong_steps), why=why, steps=scores)
 
