@@ -119,3 +119,9 @@ def test_curation_scoring_and_served_models_load_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(ast.literal_eval(done.stdout)).isdisjoint({*HEAVY, "openai"})
+
+
+def test_no_two_tests_share_a_file_name():
+    """pytest imports test files by their bare names, so two of one name stop the whole run."""
+    names = [path.name for path in SRC.parents[1].joinpath("tests").rglob("test_*.py")]
+    assert sorted(set(names)) == sorted(names)
