@@ -96,7 +96,7 @@ def test_nothing_grows_too_large(path):
 
 
 @pytest.mark.parametrize(
-    "words", [[], ["cases"], ["score"], ["show"], ["run"], ["evaluate"], ["report"], ["doctor"]]
+    "words", [[], ["cases"], ["score"], ["attack"], ["show"], ["run"], ["evaluate"], ["report"], ["doctor"]]
 )
 def test_help_is_cheap(words):
     code = (

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gazal import __version__
+from gazal.cli.attack import attack
 from gazal.cli.cases import cases
 from gazal.cli.doctor import doctor
 from gazal.cli.evaluate import evaluate
@@ -33,6 +34,7 @@ app.command()(evaluate)
 app.command()(report)
 app.command()(doctor)
 app.command()(score)
+app.command()(attack)
 app.command()(show)
 
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gazal.errors import ConfigError
+from gazal.cli.reward import find_reward
 
 if TYPE_CHECKING:
-    from gazal.config.reward import RewardConfig
     from gazal.core.score import Verdict
     from gazal.score.tally import Tally
 
@@ -56,7 +55,7 @@ def score(
     from gazal.score.tally import judge_all, tally_kinds
     from gazal.world.faults import refuse_faulty
 
-    reward, most = _find_reward(recipe, overrides or [])
+    reward, most = find_reward(recipe, overrides or [])
     known, traces = read_cases(cases), read_traces(replies)
     refuse_faulty(known)
     record = rubric_record or replies.with_name(f"{replies.name}.opinions")
@@ -81,22 +80,6 @@ def score(
         typer.echo(json.dumps(record, indent=2))
         return
     _show(tallies, len(known), without)
-
-
-def _find_reward(recipe: Path | None, overrides: list[str]) -> tuple["RewardConfig", int]:
-    """What composes, and the most tokens of a reply that it has in view."""
-    from gazal.config.load import load_recipe
-    from gazal.config.reward import RewardConfig
-    from gazal.config.sampling import Sampling
-
-    if recipe is None:
-        if overrides:
-            raise ConfigError(f"--set {overrides[0]} changes a recipe, and none is named. Add --recipe FILE.")
-        return RewardConfig(), Sampling().max_new_tokens
-    found = load_recipe(recipe, overrides).grpo
-    if found is None:
-        raise ConfigError(f"{recipe}: it has no grpo stage, so no reward. Name one that has.")
-    return found.reward, found.sampling.max_new_tokens
 
 
 def _show(tallies: Mapping[str, "Tally"], n_cases: int, without: int) -> None:
