@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from gazal.cli.reward import load_own_reward
 from gazal.config.load import load_recipe
 from gazal.config.reward import SHAPERS, RewardConfig
 from gazal.score.attacks.run import attack, list_attempts, make_grounds
 from gazal.score.compose import compose
+from gazal.score.own import load_own_reward
 
 ROOT = Path(__file__).parents[2]
 MOST = 384
@@ -28,7 +28,11 @@ REWARDS = {
     "all judges": RewardConfig(**EVERYTHING),
     "gated": RewardConfig(**EVERYTHING, gates={"format": 0.5, "process": 0.0}),
     "abstaining pays": RewardConfig(abstain_at=0.9),
-    **{f"only {name}": RewardConfig(**(dict.fromkeys(SHAPERS, 0.0) | {name: 0.9})) for name in SHAPERS[:-1]},
+    **{
+        f"only {name}": RewardConfig(**(dict.fromkeys(SHAPERS, 0.0) | {name: 0.9}))
+        for name in SHAPERS
+        if name not in ("rubric", "length")
+    },
 }
 
 
@@ -77,6 +81,11 @@ def test_nothing_beats_honest_work_however_the_judges_are_weighed(name):
     assert sum(result.attempts for result in results.values()) > 5000
 
 
+def test_a_reward_of_length_alone_is_found_out():
+    reward = RewardConfig(**(dict.fromkeys(SHAPERS, 0.0) | {"length": 0.9}))
+    assert run(ours(reward))["hollow filler_steps"].wins
+
+
 @pytest.mark.parametrize(
     ("name", "holes"),
     {
@@ -91,17 +100,16 @@ def test_nothing_beats_honest_work_however_the_judges_are_weighed(name):
         "exact_in_answer": ["disorder right_with_a_last_newline", "hollow empty_thinking="],
         "first_character": ["uncommitted word_with_the_letter_first", "uncommitted hedged_answer"],
         "shares_of_form": ["uncommitted hedged_answer", "disorder guess_above_abstention"],
-        "cosine_of_length": ["disorder guess_above_abstention?"],
+        "cosine_of_length": ["hollow padded", "hollow no_thinking"],
         "short_is_good": ["hollow no_thinking", "disorder short_wrong_above_long_right"],
         "contains_key": ["uncommitted empty_reply", "uncommitted every_letter_in_one_box"],
         "keywords": ["hollow keyword_stuffing"],
-        "brier": ["hollow forged_confidence?"],
+        "brier": ["hollow forged_confidence"],
         "recall_only": ["hollow prompt_echo"],
     }.items(),
 )
 def test_the_holes_of_published_rewards_are_found(name, holes):
     results = run(published(name))
-    print(name, {k: (r.wins, r.ties) for k, r in results.items() if r.wins})
     for hole in holes:
-        result = results[hole.rstrip("=?")]
+        result = results[hole.rstrip("=")]
         assert result.ties if hole.endswith("=") else result.wins, hole

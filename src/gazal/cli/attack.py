@@ -1,14 +1,15 @@
 """``gazal attack``: try tricks on a reward before a policy finds them."""
 
 import json
+import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gazal.cli.reward import find_reward, load_own_reward
+from gazal.cli.reward import find_reward
 from gazal.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def _build_reward(
     recipe: Path | None, overrides: list[str], own: str | None, chat: bool
 ) -> tuple["Reward", int]:
     from gazal.score.compose import compose
+    from gazal.score.own import load_own_reward
 
     if own is not None and (recipe is not None or overrides):
         raise ConfigError("--reward and --recipe name two rewards. Attack one at a time.")
@@ -91,8 +93,24 @@ def _describe(results: Sequence["FamilyResult"], n_cases: int) -> dict[str, Any]
         "wins": sum(result.wins for result in results),
         "ties": sum(result.ties for result in results),
         "unscored": sum(result.unscored for result in results),
-        "families": [asdict(result) for result in results],
+        "families": [_describe_family(result) for result in results],
     }
+
+
+def _describe_family(result: "FamilyResult") -> dict[str, Any]:
+    described = asdict(replace(result, first_win=None))
+    if (won := result.first_win) is not None:
+        attempt = won.attempt
+        described["first_win"] = {
+            "case": attempt.case.id,
+            "key": attempt.case.answer,
+            "text": attempt.text,
+            "earned": won.earned if math.isfinite(won.earned) else str(won.earned),
+            "honest": list(attempt.honest),
+            "honest_earned": won.honest_earned,
+            "tie": won.tie,
+        }
+    return described
 
 
 def _show(results: Sequence["FamilyResult"], n_cases: int) -> None:

@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from gazal.cases.table import SUITES
+from gazal.core.pairs import find_pairs
 from gazal.core.case import Case
 from gazal.core.trace import Trace
 from gazal.errors import DataError
@@ -108,18 +109,6 @@ def split_suites(cases: Sequence[Case]) -> dict[str, list[Case]]:
 def find_published(suite: str) -> int | None:
     """How many cases a suite was published with; None for cases that are made or come from a file."""
     return SUITES[suite].n if suite in SUITES else None
-
-
-def find_pairs(cases: Sequence[Case]) -> list[tuple[str, str]]:
-    """Ids of counterfactual pairs of which both are there, the earlier first."""
-    seen: set[str] = set()
-    pairs = []
-    for case in cases:
-        twin = getattr(case.truth, "twin", None)
-        if twin is not None and twin.id in seen:
-            pairs.append((twin.id, case.id))
-        seen.add(case.id)
-    return pairs
 
 
 def find_counted(cases: Sequence[Case], pairs: Sequence[tuple[str, str]]) -> list[Case]:

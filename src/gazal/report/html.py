@@ -14,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gazal.core.case import Case
+from gazal.core.pairs import find_pairs
 from gazal.core.store import write_lines
-from gazal.evaluate.results import find_counted, find_pairs, split_suites
+from gazal.evaluate.results import find_counted, split_suites
 from gazal.report import phrases, words
 from gazal.report.curves import draw_curves
 from gazal.report.examples import PATTERNS, Example, Replies, choose_examples, show_example

@@ -26,7 +26,7 @@ def judge_process(case: Case, trace: Trace) -> Score:
 
     Returns:
         F1 of the computations that hold (precision) and of those that the case calls for (recall), minus the
-        share of steps with one that does not hold: 1.0 ``sound`` at best. Below it ``miscomputed``, or
+        share of computing steps with one that does not hold: 1.0 ``sound`` at best. Below it ``miscomputed``, or
         ``incomplete`` where all that was computed holds; -1.0 ``no_steps`` or ``nothing_computed``; None
         ``no_truth`` for cases without truth, or ``engine_error``.
     """
@@ -45,7 +45,8 @@ def judge_process(case: Case, trace: Trace) -> Score:
     right = [check for check in every if check.holds]
     precision, recall_ = len(right) / len(every), _find_recall(right, list_needed(case))
     f1 = 2.0 * precision * recall_ / (precision + recall_) if precision + recall_ else 0.0
-    wrong_steps = sum(score.support == "contradicted" for score in read) / len(read)
+    # Of steps that compute something: others would dilute what is wrong.
+    wrong_steps = sum(score.support == "contradicted" for score in read) / sum(bool(c) for c, _ in found)
     why = "miscomputed" if len(right) < len(every) else "sound" if recall_ == 1.0 else "incomplete"
     return Score(value=max(-1.0, f1 - wrong_steps), why=why, steps=scores)
 

@@ -1,9 +1,8 @@
 """Try every attack on a reward, on cases of every kind and with every possible key."""
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gazal.core.case import WORLD_KINDS, Case
 from gazal.core.trace import Trace
@@ -44,8 +43,6 @@ class FamilyResult:
     ties: int = 0
     unscored: int = 0
     first_win: Win | None = None
-    keys: Counter[str] = field(default_factory=Counter)
-    """Key of the case to how many attempts were made under it."""
 
 
 def make_grounds(seed: int = 0) -> list[Ground]:
@@ -136,7 +133,6 @@ def _count(result: FamilyResult, attempt: Attempt, earned: Earned) -> None:
     mine = earned[attempt.text, attempt.stop]
     honest = [value for text in attempt.honest if (value := earned[text, "end"]) is not None]
     result.attempts += 1
-    result.keys[attempt.case.answer] += 1
     if mine is None or not honest:
         result.unscored += 1
         return
