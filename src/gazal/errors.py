@@ -27,3 +27,7 @@ class TrainingError(GazalError, RuntimeError):
 
 class EndpointError(GazalError, RuntimeError):
     """A service over the network serves no more."""
+
+
+class Paused(GazalError, RuntimeError):
+    """An alarm stopped training as its recipe asks for: exit status 3, and the same command goes on."""

@@ -34,6 +34,8 @@ class Progress:
     """The newest numbers, for a person."""
     numbers: Mapping[str, float | None] = field(default_factory=dict)
     """All of them, where it trains."""
+    alarms: tuple[str, ...] = ()
+    """What a person must see at once."""
 
 
 def run(recipe: Recipe, out: Path, until: StageName | None = None) -> Iterator[Progress]:
@@ -184,11 +186,16 @@ def _grpo(recipe: Recipe, out: Path) -> Iterator[Progress]:
     settings = _settings(model=recipe.model, adapter=recipe.adapter, grpo=recipe.grpo)
     start = out / "sft" / MERGED if recipe.sft else None
     inputs = {"cases": out / "cases" / "grpo", **({"sft": start} if start else _find_base(recipe))}
+    if recipe.grpo.truth_channel:
+        inputs["truth"] = out / "cases" / "truth"
+    if recipe.grpo.reward_function is not None:
+        inputs["reward_function"] = Path(recipe.grpo.reward_function.rpartition(":")[0])
     stage = _open(out / "grpo", settings, recipe.seed, inputs)
     if stage is None:
         return
     cases = read_cases(out / "cases" / "grpo" / CASES)
-    for step in run_grpo(recipe, cases, start, stage):
+    held_out = read_cases(out / "cases" / "truth" / CASES) if recipe.grpo.truth_channel else []
+    for step in run_grpo(recipe, cases, start, stage, held_out):
         yield _tell("grpo", step)
     _close(stage, {"cases": len(cases)})
 
@@ -258,4 +265,7 @@ def _tell(stage: str, step: "Step") -> Progress:
     named = {"loss": "loss", "reward/total": "reward", "rollout/right": "right"}
     seen = {word: step.metrics.get(name) for name, word in named.items()}
     found = [f"{word} {value:.3f}" for word, value in seen.items() if value is not None]
-    return Progress(stage=stage, done=step.step, of=step.of, note=", ".join(found), numbers=step.metrics)
+    alarms = tuple(f"step {a.step}, {a.name} ({a.action}): {a.what}" for a in step.alarms)
+    return Progress(
+        stage=stage, done=step.step, of=step.of, note=", ".join(found), numbers=step.metrics, alarms=alarms
+    )

@@ -162,7 +162,7 @@ def test_an_interrupt_leaves_a_state_to_go_on_from(made, forker, tmp_path, sent)
 
 
 def test_a_whole_run_by_two_processes_writes_everything_once(made):
-    """Sharded, as a user starts it; what two learn is compared in ``tests/train/test_several_processes.py``."""
+    """Sharded, as a user starts it; ``tests/train/test_several_processes.py`` compares what two learn."""
     flags = ["--use_fsdp", "--fsdp_version=2", "--num_processes=2", "--num_machines=1"]
     flags += ["--mixed_precision=no", "--dynamo_backend=no"]
     with socket.socket() as free:

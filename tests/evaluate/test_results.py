@@ -7,9 +7,9 @@ import pytest
 
 from gazal.core.case import Case
 from gazal.core.chat import write_reply
+from gazal.core.pairs import find_pairs
 from gazal.core.trace import Trace
 from gazal.errors import DataError
-from gazal.core.pairs import find_pairs
 from gazal.evaluate.results import summarise, weigh_choices, weigh_replies
 from gazal.world.generate import make_cases
 from gazal.world.solve import solve

@@ -1,7 +1,7 @@
 """Rewards that were published for medical or reasoning models, written anew from what they do.
 
-Each is a TRL reward function. What each pays for was found by running or reading the original; the attack suite
-has to find it again by itself.
+Each is a TRL reward function. What each pays for was found by running or reading the original; the attack
+suite has to find it again by itself.
 """
 
 import math
@@ -25,14 +25,14 @@ def any_strategy(completions, answer, answer_text, **_):
 
 
 def count_steps(completions, answer, **_):
-    """A third for each ``Step N:``, up to three, beside the answer: the steps reward of an open reproduction."""
+    """A third for each ``Step N:``, up to three, beside the answer: the steps of an open reproduction."""
     steps = [min(1.0, len(re.findall(r"Step \d+:", text)) / 3) for text in completions]
     right = [float(key in _boxes(text)[-1:]) for text, key in zip(completions, answer, strict=True)]
     return [a + b for a, b in zip(steps, right, strict=True)]
 
 
 def accuracy_format_ascii(completions, answer, **_):
-    """Ten for the answer, up to 1.5 for tags, 0.5 for ASCII, minus one for each box if there is not just one."""
+    """Ten for the answer, up to 1.5 for tags, 0.5 for ASCII; minus ten for each box if there are several."""
     values = []
     for text, key in zip(completions, answer, strict=True):
         boxes = _boxes(text)
@@ -115,7 +115,7 @@ def keywords(completions, answer, **_):
 
 
 def brier(completions, answer, **_):
-    """Accuracy plus what a stated confidence earns, which is neither checked for range nor for being a number."""
+    """Accuracy plus what a stated confidence earns, whatever its range and whether or not it is a number."""
     values = []
     for text, key in zip(completions, answer, strict=True):
         right = float(key in _boxes(text)[-1:])
@@ -129,7 +129,7 @@ def brier(completions, answer, **_):
 
 
 def recall_only(completions, answer, question, **_):
-    """The share of the question's words that the steps cover, beside the answer; nothing that is false costs."""
+    """Coverage of the question's words by the steps, beside the answer; what is false costs nothing."""
     values = []
     for text, key, asked in zip(completions, answer, question, strict=True):
         words = set(re.findall(r"[a-z]{5,}", asked.lower()))

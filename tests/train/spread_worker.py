@@ -1,4 +1,4 @@
-"""What each process of `test_several_processes` does: ``spread_worker.py FOLDER TASK...``; it writes what it saw."""
+"""What each process of `test_several_processes` does, as ``spread_worker.py FOLDER TASK...``."""
 
 import json
 import sys

@@ -143,8 +143,8 @@ def _show(results: Sequence["FamilyResult"], n_cases: int) -> None:
     if unscored:
         typer.echo(f"{unscored:,} attempts were not scored, so nothing is said of them")
     typer.echo(
-        "win: earned more than an honest reply with the same answer, or no finite number; or the worse of two "
-        "plain replies earned as much as the better"
+        "win: earned more than an honest reply with the same answer, or no finite number; or the worse "
+        "of two plain replies earned as much as the better"
     )
     typer.echo("tie: earned as much, where the case's truth shows that the work is missing")
 

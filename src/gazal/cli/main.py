@@ -16,7 +16,7 @@ from gazal.cli.report import report
 from gazal.cli.run import grpo, pretrain, run, sft
 from gazal.cli.score import score
 from gazal.cli.show import show
-from gazal.errors import GazalError
+from gazal.errors import GazalError, Paused
 
 app = typer.Typer(
     help="Turn a base language model into a medical reasoning model, and prove what each step did.",
@@ -55,13 +55,20 @@ def options(
 
 
 def main() -> None:
-    """Run a verb. Exit status: 0 done; 1 nothing to show or faults found; 2 wrong use or unreadable input."""
+    """Run a verb.
+
+    Exit status: 0 done; 1 nothing to show or faults found; 2 wrong use or unreadable input; 3 paused by
+    an alarm.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # Replies may hold what no terminal can show.
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # So that half-written files go.
     try:
         app()
+    except Paused as pause:
+        print(f"gazal: {pause}", file=sys.stderr)
+        sys.exit(3)
     except GazalError as error:
         print(f"gazal: {error}", file=sys.stderr)
         sys.exit(2)

@@ -114,3 +114,5 @@ def show_stages(events: Iterator["Progress"], folder: Path) -> None:
             if number == 0:
                 typer.echo(f"writing to {folder}", err=True)
             bars.show(event.stage, event.done, event.of, event.note)
+            for alarm in event.alarms:
+                bars.say(f"alarm: {alarm}")

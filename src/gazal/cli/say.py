@@ -71,6 +71,10 @@ class StageBars:
     ) -> None:
         self._bars.stop()
 
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
     def show(self, stage: str, done: int, of: int, note: str) -> None:
         """Show how far a stage is."""
         now = time.monotonic()

@@ -26,8 +26,8 @@ AlarmName = Literal[
 ]
 ALARMS: tuple[AlarmName, ...] = get_args(AlarmName)
 Action = Literal["off", "warn", "pause", "roll_back"]
-"""``warn``: say it and go on. ``pause``: keep a checkpoint and stop with exit status 3. ``roll_back``: go back to
-the last checkpoint from before it began, and on from there with the remedy."""
+"""``warn``: say it and go on. ``pause``: keep a checkpoint and stop with exit status 3. ``roll_back``: return
+to the last checkpoint from before it began, and go on from there with the remedy."""
 THRESHOLDS: dict[AlarmName, float] = {
     "reward_outruns_accuracy": 0.6,
     "reward_outruns_truth": 0.8,
@@ -86,7 +86,7 @@ class AlarmsConfig(Settings):
 
 
 class TruthChannel(Settings):
-    """Held-out counterfactual pairs that are asked, greedily, while training runs. No reward ever pays for them."""
+    """Held-out counterfactual pairs, asked greedily while training runs. No reward ever pays for them."""
 
     cases: Listed[Source]
     """With ``twins: true``, from a split that nothing is learnt from or tested on."""

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from gazal.config.alarms import AlarmsConfig, TruthChannel
 from gazal.config.base import Count, Listed
 from gazal.config.data import Source
 from gazal.config.engine import EngineConfig
@@ -66,6 +67,13 @@ class GRPOConfig(OptimConfig):
     """Learn nothing from replies that were cut off; what they earn still counts in their group's mean."""
     sampling: Sampling = Sampling()
     reward: RewardConfig = RewardConfig()
+    reward_function: str | None = None
+    """``file.py:function``: pays in place of what ``reward`` comes to, which is still judged and logged. It
+    takes ``(case, trace)`` or is a TRL reward function, and must stay within -1 and 1. The file is executed;
+    try it with ``gazal attack --reward`` first."""
+    truth_channel: TruthChannel | None = None
+    """Without it, alarms have nothing to hold the reward against but itself."""
+    alarms: AlarmsConfig = AlarmsConfig()
 
     @field_validator("group_size")
     @classmethod
@@ -129,6 +137,10 @@ class GRPOConfig(OptimConfig):
             raise ValueError(
                 "scale_advantages is true, but advantage per_component divides every component by its own "
                 "deviation already. Leave it at false, or take advantage sum."
+            )
+        if self.reward_function is not None:
+            raise ValueError(
+                "advantage is per_component, but reward_function gives one number. Take advantage sum."
             )
         if not self.reward.weights:
             raise ValueError(

@@ -43,6 +43,8 @@ def list_sources(recipe: Recipe) -> dict[str, Sequence[Source]]:
         sources["sft"] = recipe.sft.examples
     if recipe.grpo:
         sources["grpo"] = recipe.grpo.cases
+        if recipe.grpo.truth_channel:
+            sources["truth"] = recipe.grpo.truth_channel.cases
     if recipe.evaluate:
         sources["evaluate"] = recipe.evaluate.cases
     return sources

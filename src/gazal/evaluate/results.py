@@ -11,8 +11,8 @@ from itertools import combinations
 from typing import Any
 
 from gazal.cases.table import SUITES
-from gazal.core.pairs import find_pairs
 from gazal.core.case import Case
+from gazal.core.pairs import find_pairs
 from gazal.core.trace import Trace
 from gazal.errors import DataError
 from gazal.evaluate.compare import Paired, compare_paired

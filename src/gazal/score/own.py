@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from numbers import Real
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from gazal.core.case import Case
 from gazal.core.chat import write_prompt
+from gazal.core.score import Verdict
 from gazal.core.trace import Trace
 from gazal.errors import ConfigError
 
@@ -49,6 +51,26 @@ def load_own_reward(where: str, *, chat: bool) -> Own:
         return [_read_value(where, value) for value in values]
 
     return call
+
+
+def pay_by(where: str, case: Case, traces: Sequence[Trace], verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts on replies to one case with a function's totals; what was not delivered earns none.
+
+    Raises:
+        ConfigError: A total is outside [-1, 1] or not a number.
+    """
+    totals = load_own_reward(where, chat=False)([case] * len(traces), traces)
+    if bad := [total for total in totals if total is not None and not -1.0 <= total <= 1.0]:
+        raise ConfigError(
+            f"reward function {where}: it paid {bad[0]} for a reply to {case.id}. Rewards that are trained "
+            "on stay within -1 and 1: divide them."
+        )
+    return [
+        replace(verdict, total=total, parts={"own": total}, short_of=())
+        if total is not None and verdict.parts
+        else replace(verdict, total=None, parts={}, short_of=())
+        for verdict, total in zip(verdicts, totals, strict=True)
+    ]
 
 
 def _import_file(path: Path) -> Any:

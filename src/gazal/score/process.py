@@ -26,8 +26,8 @@ def judge_process(case: Case, trace: Trace) -> Score:
 
     Returns:
         F1 of the computations that hold (precision) and of those that the case calls for (recall), minus the
-        share of computing steps with one that does not hold: 1.0 ``sound`` at best. Below it ``miscomputed``, or
-        ``incomplete`` where all that was computed holds; -1.0 ``no_steps`` or ``nothing_computed``; None
+        share of computing steps with one that does not hold: 1.0 ``sound`` at best. Below it ``miscomputed``,
+        or ``incomplete`` where all that was computed holds; -1.0 ``no_steps`` or ``nothing_computed``; None
         ``no_truth`` for cases without truth, or ``engine_error``.
     """
     if case.truth is None or trace.stop == "error":

@@ -11,6 +11,7 @@ from gazal.core.chat import write_prompt
 from gazal.core.score import Verdict
 from gazal.engine.base import Request, Rollout
 from gazal.score.compose import compose, list_components, list_weights
+from gazal.score.own import pay_by
 from gazal.score.steps import weigh_steps
 from gazal.train.advantage import (
     Advantages,
@@ -166,5 +167,7 @@ def _ask_once(cases: Sequence[Case], write: Write, config: GRPOConfig) -> list[G
     for place, case in enumerate(cases):
         replies = tuple(rollouts[place * size : (place + 1) * size])
         verdicts = [compose(case, reply.trace, config.reward, max_new_tokens=most) for reply in replies]
+        if config.reward_function is not None:
+            verdicts = pay_by(config.reward_function, case, [reply.trace for reply in replies], verdicts)
         groups.append(Group(case=case, rollouts=replies, verdicts=tuple(verdicts)))
     return groups

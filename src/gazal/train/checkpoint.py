@@ -46,8 +46,10 @@ class Learner:
     """Fingerprint of the weights that do not train: `load_checkpoint` refuses others."""
 
 
-def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, fingerprint: str) -> None:
-    """Write a checkpoint, then remove the earlier ones.
+def save_checkpoint(
+    folder: Path, step: int, learner: Learner, kept: Kept, fingerprint: str, n_kept: int = 1
+) -> None:
+    """Write a checkpoint, then remove the earlier ones but ``n_kept - 1`` of them.
 
     Of several processes one writes, and all must call this: each has its random state, and with sharded
     weights its part of everything. What is written is whole, however many they are.
@@ -58,6 +60,7 @@ def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, finge
         learner: Weights and optimizers.
         kept: What the stage keeps.
         fingerprint: Of everything the run depends on; `load_checkpoint` refuses another.
+        n_kept: How many there are afterwards, at most.
 
     Raises:
         TrainingError: It cannot be written. The earlier checkpoint stays.
@@ -84,7 +87,7 @@ def save_checkpoint(folder: Path, step: int, learner: Learner, kept: Kept, finge
             f"{target}: cannot be written ({error}). Make room, then run the same command again: it goes on "
             "from the checkpoint before."
         ) from error
-    for old in list_checkpoints(folder)[:-1]:
+    for old in list_checkpoints(folder)[:-n_kept]:
         shutil.rmtree(old)
 
 

@@ -1,6 +1,7 @@
 """Stage 2: group-relative policy optimisation on cases whose answers are known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from peft import PeftModel
 from torch import Tensor
 
 from gazal.config.grpo import GRPOConfig
+from gazal.config.sampling import Sampling
 from gazal.core.case import Case
 from gazal.engine.base import RenewableEngine, Request, Rollout
 from gazal.errors import DataError, TrainingError
@@ -23,6 +25,7 @@ from gazal.train.checkpoint import Kept
 from gazal.train.credit import find_credits
 from gazal.train.loop import Batch, Metrics, Micro
 from gazal.train.loss import LossInputs, grpo_loss
+from gazal.train.monitor import Alarm, find_new_alarms
 from gazal.train.rollouts import (
     Learnable,
     collect_learnable,
@@ -32,6 +35,7 @@ from gazal.train.rollouts import (
     with_old,
 )
 from gazal.train.seen import describe, write_records
+from gazal.train.truth import be_greedy, check_pairs, list_requests, measure_truth
 
 
 class GRPO:
@@ -48,6 +52,7 @@ class GRPO:
         cases: Sequence[Case],
         config: GRPOConfig,
         seed: int,
+        held_out: Sequence[Case] = (),
     ):
         """Look at everything; the first rollouts come with the first step.
 
@@ -57,11 +62,16 @@ class GRPO:
             cases: What to ask.
             config: Groups, clipping, reward.
             seed: Decides order of cases, draws of tokens and minibatches.
+            held_out: Counterfactual pairs of the truth channel; empty where there is none.
         """
         self.model, self.optim = model, config
-        self._updates = config.passes * config.minibatches
+        self._learning_rate, self._updates = config.learning_rate, config.passes * config.minibatches
         self.n_steps = config.steps * self._updates
+        self.n_checkpoints = 3 if config.alarms.can_roll_back else 1
         self._config, self._cases, self._seed = config, cases, seed
+        self._held_out, self._records = held_out, list[dict[str, Any]]()
+        if held_out:
+            check_pairs(held_out)
         self._engine, self._pad = engine, cast(int, engine.tokenizer.pad_token_id)
         self._stream = CaseStream(cases, seed)
         self._learnable: list[Learnable] = []
@@ -75,6 +85,7 @@ class GRPO:
         """The next minibatch of the rollouts at hand, or of new ones."""
         number, update = divmod(step, self._updates)
         metrics, records = self._roll(number, step, accelerator) if update == 0 else ({}, [])
+        self._records = records or self._records
         epoch, part = divmod(update, self._config.minibatches)
         order = list(range(len(self._learnable)))
         Random(f"minibatch|{self._seed}|{number}|{epoch}").shuffle(order)
@@ -134,10 +145,29 @@ class GRPO:
         if kept.facts:
             self._stream.restore(kept.facts)
 
+    def watch(self, history: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+        """What the newest step raises, with the rollouts that show it."""
+
+        def choose(alarm: Alarm) -> tuple[str, ...]:
+            shown = sorted(self._records, key=lambda record: -(record[alarm.read] or 0.0))[:3]
+            return tuple(f"{record['case_id']}#{record['sample']}" for record in shown)
+
+        return [
+            replace(alarm, rollouts=choose(alarm)) for alarm in find_new_alarms(history, self._config.alarms)
+        ]
+
+    def apply_remedy(self, n: int) -> None:
+        """Train as the recipe says after ``n`` roll-backs."""
+        remedy = self._config.alarms.remedy
+        rate = self._learning_rate * remedy.learning_rate**n
+        kl = remedy.kl if n and remedy.kl is not None else self._config.kl
+        self.optim = self._config = self._config.model_copy(update={"learning_rate": rate, "kl": kl})
+
     def _roll(self, number: int, step: int, accelerator: Accelerator) -> tuple[Metrics, list[dict[str, Any]]]:
         """Ask, judge and compare: batch ``number`` of rollouts."""
         config = self._config
         self._engine.renew(self.model)
+        truth = self._ask_held_out(number, accelerator)
         asked = ask(
             self._stream.draw if config.dynamic_sampling else lambda n, besides: self._draw_cases(number),
             lambda requests: self._generate(requests, number, accelerator),
@@ -157,12 +187,31 @@ class GRPO:
         self._learnable = collect_learnable(rollouts, advantages, credits, masked)
         if self._updates > 1:
             self._learnable = with_old(self._learnable, self._find_old(accelerator.device))
-        return describe(asked, advantages, config), write_records(step + 1, asked, advantages, config)
+        seen = describe(asked, advantages, config) | truth
+        return seen, write_records(step + 1, asked, advantages, config)
 
-    def _generate(self, asked: Sequence[Request], number: int, accelerator: Accelerator) -> list[Rollout]:
+    def _ask_held_out(self, number: int, accelerator: Accelerator) -> Metrics:
+        """What the policy makes of the truth channel, where this batch of rollouts is due for it."""
+        channel = self._config.truth_channel
+        if channel is None or not self._held_out:
+            return {}
+        if number % channel.every and number != self._config.steps - 1:
+            return {}
+        greedy = be_greedy(self._config.sampling)
+        replies = self._generate(list_requests(self._held_out), number, accelerator, greedy)
+        return measure_truth(self._held_out, replies)
+
+    def _generate(
+        self,
+        asked: Sequence[Request],
+        number: int,
+        accelerator: Accelerator,
+        sampling: Sampling | None = None,
+    ) -> list[Rollout]:
         """Each process writes its share; draws depend on case and sample, not on who writes."""
         seed, n = self._seed + 1_000_003 * (number + 1), accelerator.num_processes
-        mine = self._engine.generate(asked[accelerator.process_index :: n], self._config.sampling, seed)
+        how = sampling or self._config.sampling
+        mine = self._engine.generate(asked[accelerator.process_index :: n], how, seed)
         if n == 1:
             return mine
         found = {(r.trace.case_id, r.trace.sample): r for r in gather_object(mine)}

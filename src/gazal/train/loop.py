@@ -7,7 +7,7 @@ sees is a function of the seed and the step alone, so a run goes on from a check
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,10 +22,11 @@ from gazal.model.fingerprint import fingerprint_frozen
 from gazal.model.processes import start_accelerator
 from gazal.model.shards import is_sharded
 from gazal.train.batch import Tokens
-from gazal.train.checkpoint import Kept, Learner, load_checkpoint, save_checkpoint
+from gazal.train.checkpoint import Kept, Learner, list_checkpoints, load_checkpoint, save_checkpoint
+from gazal.train.monitor import Alarm
 from gazal.train.optimizer import make_optimizers
 from gazal.train.spread import Metrics, add_up, clip_gradients, share_out
-from gazal.train.step import ROLLOUTS, STEPS, Step, append_lines, cut_lines
+from gazal.train.step import ALARMS, ROLLOUTS, STEPS, Step, append_lines, cut_lines, read_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +70,11 @@ class Stage(Protocol):
         """Optimizer steps in all."""
         ...
 
+    @property
+    def n_checkpoints(self) -> int:
+        """How many checkpoints are kept; with more than one, also that of the start."""
+        ...
+
     def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
         """What step number ``step`` (from 0) learns from."""
         ...
@@ -83,6 +89,10 @@ class Stage(Protocol):
 
     def restore(self, kept: Kept) -> None:
         """Take up what `keep` gave."""
+        ...
+
+    def watch(self, history: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+        """What the newest step of a history raises."""
         ...
 
 
@@ -101,23 +111,32 @@ def train(stage: Stage, folder: Path, fingerprint: str) -> Iterator[Step]:
         TrainingError: A loss or gradient is not a number, or the disk fails. The newest checkpoint stays.
     """
     accelerator, learner = start_accelerator(), _start_learner(stage)
+    unsaved = not list_checkpoints(folder)
     start, kept = load_checkpoint(folder, learner, fingerprint)
     stage.restore(kept)
     if accelerator.is_main_process:
-        for name in (STEPS, ROLLOUTS):
+        for name in (STEPS, ROLLOUTS, ALARMS):
             cut_lines(folder / name, start)
+    accelerator.wait_for_everyone()
+    history = read_lines(folder / STEPS)
+    if unsaved and stage.n_checkpoints > 1:
+        save_checkpoint(folder, 0, learner, stage.keep(), fingerprint)
     for number in range(start, stage.n_steps):
         began = time.perf_counter()
         batch = stage.make_batch(number, accelerator)
         made = time.perf_counter()
         metrics = _take_step(stage, learner, batch, number, accelerator)
         spent = {"time/batch": made - began, "time/learn": time.perf_counter() - made}
-        done = Step(step=number + 1, of=stage.n_steps, metrics={**batch.metrics, **metrics, **spent})
+        seen = {**batch.metrics, **metrics, **spent}
+        history.append({"step": number + 1, **seen})
+        alarms = tuple(stage.watch(history))
+        done = Step(step=number + 1, of=stage.n_steps, metrics=seen, alarms=alarms)
         if accelerator.is_main_process:
             append_lines(folder / ROLLOUTS, batch.records)
-            append_lines(folder / STEPS, [{"step": done.step, **done.metrics}])
-        if done.step % stage.optim.checkpoint_every == 0 or done.step == done.of:
-            save_checkpoint(folder, done.step, learner, stage.keep(), fingerprint)
+            append_lines(folder / STEPS, history[-1:])
+            append_lines(folder / ALARMS, [asdict(alarm) for alarm in alarms])
+        if done.step % stage.optim.checkpoint_every == 0 or done.step == done.of or done.stops:
+            save_checkpoint(folder, done.step, learner, stage.keep(), fingerprint, stage.n_checkpoints)
         yield done
 
 

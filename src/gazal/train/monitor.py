@@ -1,9 +1,9 @@
 """Alarms: what the history of a GRPO stage shows that a person must see. Pure functions of ``steps.jsonl``.
 
-Each signal is one number for each step, larger the worse, computed from the steps up to it; an alarm is raised
-at the step at which the number passes its threshold, and again only after it has been below. Signals compare the
-mean over the first ``window`` steps with that over the newest ``window`` ones. A signal that was not measured, or
-not often enough, says nothing.
+Each signal is one number for each step, larger the worse, computed from the steps up to it; an alarm is
+raised at the step at which the number passes its threshold, and again only after it has been below. Signals
+compare the mean over the first ``window`` steps with that over the newest ``window`` ones. A signal that was
+not measured, or not often enough, says nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +39,8 @@ class Alarm:
     read: str
     """Which of the step's rollouts show it: key of ``rollouts.jsonl`` that they are largest in."""
     action: Action
+    rollouts: tuple[str, ...] = ()
+    """The three of them that show it most, as ``case id#sample``."""
 
 
 def find_alarms(history: History, config: AlarmsConfig) -> list[Alarm]:
@@ -46,9 +48,9 @@ def find_alarms(history: History, config: AlarmsConfig) -> list[Alarm]:
     raised: list[Alarm] = []
     above: set[AlarmName] = set()
     for n in range(1, len(history) + 1):
-        now = {alarm.name: alarm for alarm in _look(history[:n], config)}
+        now: dict[AlarmName, Alarm] = {alarm.name: alarm for alarm in _look(history[:n], config)}
         raised += [alarm for name, alarm in now.items() if name not in above]
-        above = set(now)
+        above = {*now}
     return raised
 
 
@@ -58,10 +60,13 @@ def find_new_alarms(history: History, config: AlarmsConfig) -> list[Alarm]:
     return [alarm for alarm in _look(history, config) if alarm.name not in before]
 
 
-def measure(history: History, window: int) -> dict[AlarmName, float]:
+def measure(history: History, window: int) -> Mapping[AlarmName, float]:
     """Every signal that can be measured at the end of a history."""
-    found = {name: signal(history, window) for name, (signal, _) in SIGNALS.items()}
-    return {name: seen[0] for name, seen in found.items() if seen is not None}
+    found: dict[AlarmName, float] = {}
+    for name in ALARMS:
+        if (seen := SIGNALS[name][0](history, window)) is not None:
+            found[name] = seen[0]
+    return found
 
 
 def _look(history: History, config: AlarmsConfig) -> list[Alarm]:
@@ -156,7 +161,8 @@ def truth_falls(history: History, window: int) -> Measured | None:
 def component_dominates(history: History, window: int) -> Measured | None:
     """Largest share of the reward's variance within groups that one component other than the answer has."""
     names = {key for row in history[-window:] for key in row if key.startswith("reward_share/")}
-    shares = {name: _newest(history, name, window) for name in sorted(names - {"reward_share/answer"})}
+    others = sorted(names - {"reward_share/answer", "reward_share/own"})
+    shares = {name: _newest(history, name, window) for name in others}
     known = {name: share for name, share in shares.items() if share is not None}
     if not known:
         return None
@@ -219,7 +225,7 @@ def no_signal(history: History, window: int) -> Measured | None:
 
 
 def policy_blow_up(history: History, window: int) -> Measured | None:
-    """How far the policy moves in a step, or has moved from its start, whichever is measured and larger (nats)."""
+    """How far the policy moves in a step, or has moved from its start: the larger of them (nats)."""
     seen = {key: _newest(history, key, 1) for key in ("policy/drift", "policy/kl")}
     known = {key: value for key, value in seen.items() if value is not None}
     if not known:
@@ -229,14 +235,15 @@ def policy_blow_up(history: History, window: int) -> Measured | None:
 
 
 def position_bias(history: History, window: int) -> Measured | None:
-    """By how much the favourite letter is chosen more often than it is the key, above what it was at the start."""
+    """By how much more than at the start the favourite letter is chosen too often."""
     ends = _ends(history, "rollout/position", window)
     return (
         None
         if ends is None
         else (
             ends[1] - ends[0],
-            f"the favourite letter is chosen {ends[1]:.0%} more often than it is the key, at the start {ends[0]:.0%}",
+            f"the favourite letter is chosen {ends[1]:.0%} more often than it is the key, at the start "
+            f"{ends[0]:.0%}",
         )
     )
 

@@ -1,7 +1,7 @@
 """Pretraining of the tiny base on what the world writes."""
 
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -17,6 +17,7 @@ from gazal.train.batch import Tokens, collate, count_learnt, move_rows
 from gazal.train.checkpoint import Kept
 from gazal.train.loop import Batch, Metrics, Micro
 from gazal.train.loss import sft_loss
+from gazal.train.monitor import Alarm
 from gazal.world.corpus import write_passages
 
 BLOCK = 4000
@@ -37,7 +38,7 @@ class Pretraining:
     def __init__(
         self, model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerBase, config: PretrainConfig, seed: int
     ):
-        self.model, self.optim, self.n_steps = model, config, config.steps
+        self.model, self.optim, self.n_steps, self.n_checkpoints = model, config, config.steps, 1
         self._tokenizer, self._config, self._seed = tokenizer, config, seed
         self._end = cast(int, tokenizer.convert_tokens_to_ids(END_OF_TEXT))
         self._blocks: Iterator[list[list[Tokens]]] = iter(())
@@ -72,6 +73,10 @@ class Pretraining:
 
     def restore(self, kept: Kept) -> None:
         """Nothing to take up."""
+
+    def watch(self, history: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+        """Nothing: alarms are about rewards."""
+        return []
 
     def _write_blocks(self) -> Iterator[list[list[Tokens]]]:
         """Rows cut from passages that follow one another, so that every place of a row is learnt."""

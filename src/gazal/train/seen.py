@@ -10,6 +10,7 @@ from gazal.engine.base import Rollout
 from gazal.train.advantage import Advantages
 from gazal.train.asking import Asked, Group, find_advantages
 from gazal.train.components import describe_components
+from gazal.train.habits import describe_habits
 
 Metrics = dict[str, float | None]
 
@@ -27,10 +28,15 @@ def describe(asked: Asked, advantages: Advantages, config: GRPOConfig) -> Metric
     """
     every = (*asked.groups, *asked.discarded)
     equal = find_advantages(every, config).frac_zero_std if asked.discarded else advantages.frac_zero_std
-    metrics = _describe_replies(every) | {
-        "advantage/mean_abs": advantages.mean_abs,
-        "advantage/groups_equal": equal,
-    }
+    metrics = (
+        _describe_replies(every)
+        | describe_habits(every)
+        | {
+            "advantage/mean_abs": advantages.mean_abs,
+            "advantage/groups_equal": equal,
+            "rollout/most_tokens": float(config.sampling.max_new_tokens),
+        }
+    )
     if config.reward.gates:
         short = [bool(verdict.short_of) for verdict in _list_verdicts(every)]
         metrics["rollout/short_of_gate"] = sum(short) / len(short)

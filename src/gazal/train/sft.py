@@ -1,7 +1,8 @@
 """Stage 1: supervised fine-tuning on worked replies; the loss is over the reply alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -19,6 +20,7 @@ from gazal.train.batch import Row, Tokens, collate, count_learnt, move_rows, pac
 from gazal.train.checkpoint import Kept
 from gazal.train.loop import Batch, Metrics, Micro
 from gazal.train.loss import sft_loss
+from gazal.train.monitor import Alarm
 
 
 class SFT:
@@ -34,7 +36,7 @@ class SFT:
             config: Steps, rows, packing.
             seed: Decides the order.
         """
-        self.model, self.optim, self.n_steps = model, config, config.steps
+        self.model, self.optim, self.n_steps, self.n_checkpoints = model, config, config.steps, 1
         self._examples, self._pad, self._config = examples, pad, config
         self._rows = self._lay_out(seed, config.steps * config.rows_per_step)
 
@@ -63,6 +65,10 @@ class SFT:
 
     def restore(self, kept: Kept) -> None:
         """Nothing to take up."""
+
+    def watch(self, history: Sequence[Mapping[str, Any]]) -> list[Alarm]:
+        """Nothing: alarms are about rewards."""
+        return []
 
     def _lay_out(self, seed: int, n: int) -> list[Row]:
         rows, epoch = list[Row](), 0

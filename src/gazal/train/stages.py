@@ -36,6 +36,7 @@ from gazal.model.shards import find_start, is_sharded, shard
 from gazal.train.grpo import GRPO
 from gazal.train.loop import train
 from gazal.train.pretrain import Pretraining, write_texts
+from gazal.train.recover import train_watched
 from gazal.train.sft import SFT, tokenize_examples
 from gazal.train.step import Step
 
@@ -84,7 +85,13 @@ def run_sft(
     _save(adapted, tokenizer, stage)
 
 
-def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: StageFolder) -> Iterator[Step]:
+def run_grpo(
+    recipe: Recipe,
+    cases: Sequence[Case],
+    start: Path | None,
+    stage: StageFolder,
+    held_out: Sequence[Case] = (),
+) -> Iterator[Step]:
     """Reinforce what earns a reward; writes the adapter and a merged copy.
 
     Args:
@@ -92,6 +99,10 @@ def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: S
         cases: What to ask.
         start: Merged model of SFT; None starts from the base.
         stage: Where to work.
+        held_out: Counterfactual pairs of the truth channel.
+
+    Raises:
+        Paused: An alarm asks for it. What is done is kept, and the same call goes on.
     """
     _prepare(recipe.seed)
     config = recipe.grpo
@@ -105,8 +116,8 @@ def run_grpo(recipe: Recipe, cases: Sequence[Case], start: Path | None, stage: S
     adapted = add_adapter(model, recipe.adapter, recipe.seed + 1)
     shard(adapted)
     engine = make_engine(from_where, config.engine, adapted, tokenizer)
-    grpo = GRPO(adapted, engine, cases, config, recipe.seed)
-    yield from train(grpo, stage.part, stage.fingerprint)
+    grpo = GRPO(adapted, engine, cases, config, recipe.seed, held_out)
+    yield from train_watched(grpo, config.alarms, stage.part, stage.fingerprint)
     del engine, grpo  # With their copy of the weights, for another is made now.
     _save(adapted, tokenizer, stage)
 

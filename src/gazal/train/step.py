@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gazal.errors import TrainingError
+from gazal.train.monitor import Alarm
 
-STEPS, ROLLOUTS = "steps.jsonl", "rollouts.jsonl"
+STEPS, ROLLOUTS, ALARMS = "steps.jsonl", "rollouts.jsonl", "alarms.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,13 @@ class Step:
     of: int
     metrics: Mapping[str, float | None]
     """``group/name`` to number; None where there was nothing to measure. ``time/...`` in seconds."""
+    alarms: tuple[Alarm, ...] = ()
+    """What this step raised."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether an alarm asks for more than to be read."""
+        return any(alarm.action in ("pause", "roll_back") for alarm in self.alarms)
 
 
 def append_lines(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
@@ -37,6 +45,11 @@ def append_lines(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
             )
     except OSError as error:
         raise _refuse(path, error) from error
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The records of a JSON-lines file of ours, or none where there is none."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
 def cut_lines(path: Path, after: int) -> None:

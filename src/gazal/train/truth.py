@@ -1,7 +1,7 @@
 """The truth channel: held-out counterfactual pairs, asked greedily. No reward ever pays for them.
 
-A pair is two cases that differ in one thing, and so in their key. Both are right only where the model reads what
-differs, which a policy that games its reward has no use for.
+A pair is two cases that differ in one thing, and so in their key. Both are right only where the model reads
+what differs, which a policy that games its reward has no use for.
 """
 
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ def check_pairs(cases: Sequence[Case]) -> None:
     """
     if not find_pairs(cases):
         raise DataError(
-            f"grpo.truth_channel: {len(cases)} cases, and no two of them are a counterfactual pair. Take world "
-            "cases with twins: true."
+            f"grpo.truth_channel: {len(cases)} cases, and no two of them are a counterfactual pair. Take "
+            "world cases with twins: true."
         )
 
 

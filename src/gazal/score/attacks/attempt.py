@@ -39,7 +39,7 @@ class Ground:
         return write_reply(steps, f"On balance this is {text}.", letter, confidence)
 
     def write_honest(self, letter: str) -> tuple[str, ...]:
-        """The same without a confidence, with the best that can be stated, and with the choice left to the box."""
+        """The same without a confidence, with the best there can be, and with the choice left to the box."""
         sure, bare = 1.0 if letter == self.case.answer else 0.0, f"On balance this is option {letter}."
         open_end = write_reply(list(self.steps), bare, letter, sure)
         return self.write(letter), self.write(letter, sure), open_end
