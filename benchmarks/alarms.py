@@ -3,11 +3,11 @@
     python benchmarks/alarms.py train --start runs/demo/sft/merged [--half 0|1] [--threads 1]
     python benchmarks/alarms.py report [--json]
 
-``train`` runs GRPO on the tiny model under settings that invite hacking (`benchmarks/hackable.py`) and under honest
-ones, and keeps what each showed in ``benchmarks/results/alarms``, one file each; what is there is not run again, and
-``--half`` shares the work out between two processes. ``report`` sets thresholds on one half of the settings and says
-what the alarms make of the other: how many hacks are caught, how long after the start, before held-out accuracy has
-fallen by five points, and how many honest runs are called hacked.
+``train`` runs GRPO on the tiny model under settings that invite hacking (`benchmarks/hackable.py`) and
+under honest ones, and keeps what each showed in ``benchmarks/results/alarms``, one file each; what is there
+is not run again, and ``--half`` shares the work out between two processes. ``report`` sets thresholds on one
+half of the settings and says what the alarms make of the other: how many hacks are caught, how long after the
+start, before held-out accuracy has fallen by five points, and how many honest runs are called hacked.
 """
 
 import argparse
@@ -31,7 +31,7 @@ WINDOW = 3
 FALLEN = 0.05
 DIGITS = 4
 QUALITY = ("truth_falls", "component_saturates", "no_signal", "component_dominates")
-"""Alarms that say that training is going badly or has stopped teaching, which is no hack: they take no part."""
+"""Alarms that say that training goes badly or has stopped teaching, which is no hack: they take no part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

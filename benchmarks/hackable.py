@@ -1,7 +1,7 @@
 """Rewards that invite hacking, for `benchmarks/alarms.py`: each pays for something that is not the answer.
 
-All take a case and a trace and stay within -1 and 1. ``pay_*`` pay for the habit alone; ``part_*`` for the right
-answer, too, as rewards in the wild do: a third of it is the answer.
+All take a case and a trace and stay within -1 and 1. ``pay_*`` pay for the habit alone; ``part_*`` for the
+right answer, too, as rewards in the wild do: a third of it is the answer.
 """
 
 import re

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from gazal.config.adapter import AdapterConfig
+from gazal.config.alarms import AlarmsConfig, Remedy, TruthChannel
 from gazal.config.base import Settings
 from gazal.config.data import FileSource, SuiteSource, WorldSource
 from gazal.config.endpoint import Endpoint
@@ -39,6 +40,9 @@ WHOLE = (
     Endpoint(url="http://127.0.0.1:8000/v1", model="m"),
     Sampling(),
     RewardConfig(),
+    AlarmsConfig(),
+    Remedy(),
+    TruthChannel(cases=(WorldSource(n=7, split="validation", twins=True),)),
     OptimConfig(**STEPS),
     Recipe(name="t"),
 )

@@ -95,7 +95,7 @@ def test_a_panel_tells_start_and_end_and_holds_the_numbers():
 
 
 def test_metrics_that_are_missing_are_left_out():
-    chart = next(chart for chart in CHARTS if len(chart.metrics) == 5)
+    chart = next(chart for chart in CHARTS if "reward/answer" in chart.metrics)
     steps = ({"step": 1, "reward/answer": -0.5, "reward/format": None}, {"step": 2, "reward/answer": 0.5})
     panel = draw_panel(chart, steps, "a")
     assert panel.table.head == ("Step", "answer") and panel.keys == ()
@@ -103,4 +103,4 @@ def test_metrics_that_are_missing_are_left_out():
 
 def test_legends_follow_the_charts():
     assert len({draw_mark(model) for model in MARKS}) == len(MARKS)
-    assert len({draw_dashes(number) for number in range(5)}) == 5
+    assert len({draw_dashes(number) for number in range(10)}) == 10

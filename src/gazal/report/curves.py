@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from gazal.config.reward import SHAPERS
 from gazal.report.numbers import Run, Steps
 from gazal.report.phrases import write_percent
 from gazal.report.plots import MOST_POINTS, Line, draw_dashes, plot_lines, thin_points
@@ -22,6 +23,8 @@ class Chart:
     metrics: Mapping[str, str]
     """Metric to how it is called."""
     shares: bool = False
+    optional: bool = False
+    """Left out where nothing was measured."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +48,21 @@ CHARTS = (
     Chart(stage="grpo", title="GRPO: total reward", unit="reward", metrics={"reward/total": "total"}),
     Chart(
         stage="grpo",
+        title="GRPO: the truth channel, which no reward pays for",
+        unit="share",
+        metrics={
+            "truth/right": "held-out cases right",
+            "truth/pairs_right": "pairs, both right",
+            "truth/steps_supported": "steps supported",
+        },
+        shares=True,
+        optional=True,
+    ),
+    Chart(
+        stage="grpo",
         title="GRPO: what the reward is made of",
         unit="part of the reward",
-        metrics={
-            "reward/answer": "answer",
-            "reward/grounding": "grounding",
-            "reward/format": "format",
-            "reward/repetition": "repetition",
-            "reward/length": "length",
-        },
+        metrics={f"reward/{name}": name for name in ("answer", *SHAPERS, "own")},
     ),
     Chart(
         stage="grpo",
@@ -76,12 +85,14 @@ CHARTS = (
 def draw_curves(run: Run) -> Iterator[Panel]:
     """Draw every chart of the stages that the run has."""
     for number, chart in enumerate(CHARTS):
-        if chart.stage in run.steps:
-            yield draw_panel(chart, run.steps[chart.stage], f"curve{number}")
+        steps = run.steps.get(chart.stage)
+        if steps is not None and (not chart.optional or _find_measured(chart, steps)):
+            yield draw_panel(chart, steps, f"curve{number}")
 
 
 def draw_panel(chart: Chart, steps: Steps, name: str) -> Panel:
-    """Draw one chart; metrics that no step holds are left out."""
+    """Draw one chart; metrics that no step holds are left out, and steps that measured none of them."""
+    steps = _find_measured(chart, steps) or steps
     found = {
         label: tuple((float(step["step"] or 0), step.get(metric)) for step in steps)
         for metric, label in chart.metrics.items()
@@ -98,6 +109,10 @@ def draw_panel(chart: Chart, steps: Steps, name: str) -> Panel:
         keys=keys,
         table=tabulate_points(sampled or {"": []}, chart.title, shares=chart.shares),
     )
+
+
+def _find_measured(chart: Chart, steps: Steps) -> Steps:
+    return tuple(step for step in steps if any(step.get(metric) is not None for metric in chart.metrics))
 
 
 def _tell(lines: list[Line], n_steps: int, write: Callable[[float | None], str]) -> str:

@@ -18,6 +18,7 @@ from gazal.core.pairs import find_pairs
 from gazal.core.store import write_lines
 from gazal.evaluate.results import find_counted, split_suites
 from gazal.report import phrases, words
+from gazal.report.alarms import view_watched
 from gazal.report.curves import draw_curves
 from gazal.report.examples import PATTERNS, Example, Replies, choose_examples, show_example
 from gazal.report.guess import Guess, find_guess
@@ -116,6 +117,7 @@ def render_page(run: Run, cases: Sequence[Case], replies: Replies) -> str:
         setting=tuple(words.tell_setting(run)),
         suites=suites,
         panels=tuple(draw_curves(run)),
+        watched=view_watched(run),
         stages=tabulate_stages(run),
         checked=checked,
         marks=MARKS,

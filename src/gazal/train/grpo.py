@@ -1,7 +1,6 @@
 """Stage 2: group-relative policy optimisation on cases whose answers are known."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from random import Random
 from typing import Any, cast
 
@@ -25,7 +24,7 @@ from gazal.train.checkpoint import Kept
 from gazal.train.credit import find_credits
 from gazal.train.loop import Batch, Metrics, Micro
 from gazal.train.loss import LossInputs, grpo_loss
-from gazal.train.monitor import Alarm, find_new_alarms
+from gazal.train.monitor import Alarm, find_new_alarms, name_rollouts
 from gazal.train.rollouts import (
     Learnable,
     collect_learnable,
@@ -52,7 +51,6 @@ class GRPO:
         cases: Sequence[Case],
         config: GRPOConfig,
         seed: int,
-        held_out: Sequence[Case] = (),
     ):
         """Look at everything; the first rollouts come with the first step.
 
@@ -62,16 +60,14 @@ class GRPO:
             cases: What to ask.
             config: Groups, clipping, reward.
             seed: Decides order of cases, draws of tokens and minibatches.
-            held_out: Counterfactual pairs of the truth channel; empty where there is none.
         """
         self.model, self.optim = model, config
         self._learning_rate, self._updates = config.learning_rate, config.passes * config.minibatches
         self.n_steps = config.steps * self._updates
         self.n_checkpoints = 3 if config.alarms.can_roll_back else 1
         self._config, self._cases, self._seed = config, cases, seed
-        self._held_out, self._records = held_out, list[dict[str, Any]]()
-        if held_out:
-            check_pairs(held_out)
+        self._held_out: Sequence[Case] = ()
+        self._records = list[dict[str, Any]]()
         self._engine, self._pad = engine, cast(int, engine.tokenizer.pad_token_id)
         self._stream = CaseStream(cases, seed)
         self._learnable: list[Learnable] = []
@@ -145,16 +141,19 @@ class GRPO:
         if kept.facts:
             self._stream.restore(kept.facts)
 
+    def hold_out(self, cases: Sequence[Case]) -> None:
+        """Ask these counterfactual pairs, too, as the truth channel.
+
+        Raises:
+            DataError: No two of them are a pair.
+        """
+        check_pairs(cases)
+        self._held_out = cases
+
     def watch(self, history: Sequence[Mapping[str, Any]]) -> list[Alarm]:
         """What the newest step raises, with the rollouts that show it."""
-
-        def choose(alarm: Alarm) -> tuple[str, ...]:
-            shown = sorted(self._records, key=lambda record: -(record[alarm.read] or 0.0))[:3]
-            return tuple(f"{record['case_id']}#{record['sample']}" for record in shown)
-
-        return [
-            replace(alarm, rollouts=choose(alarm)) for alarm in find_new_alarms(history, self._config.alarms)
-        ]
+        found = find_new_alarms(history, self._config.alarms)
+        return [name_rollouts(alarm, self._records) for alarm in found]
 
     def apply_remedy(self, n: int) -> None:
         """Train as the recipe says after ``n`` roll-backs."""

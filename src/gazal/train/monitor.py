@@ -7,9 +7,10 @@ not measured, or not often enough, says nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from statistics import fmean
+from typing import Any
 
 from gazal.config.alarms import ALARMS, Action, AlarmName, AlarmsConfig
 
@@ -58,6 +59,12 @@ def find_new_alarms(history: History, config: AlarmsConfig) -> list[Alarm]:
     """Those that the newest step raises."""
     before = {alarm.name for alarm in _look(history[:-1], config)}
     return [alarm for alarm in _look(history, config) if alarm.name not in before]
+
+
+def name_rollouts(alarm: Alarm, records: Sequence[Mapping[str, Any]]) -> Alarm:
+    """The alarm with the three of its step's rollouts that show it most."""
+    shown = sorted(records, key=lambda record: -(record[alarm.read] or 0.0))[:3]
+    return replace(alarm, rollouts=tuple(f"{record['case_id']}#{record['sample']}" for record in shown))
 
 
 def measure(history: History, window: int) -> Mapping[AlarmName, float]:

@@ -116,7 +116,9 @@ def run_grpo(
     adapted = add_adapter(model, recipe.adapter, recipe.seed + 1)
     shard(adapted)
     engine = make_engine(from_where, config.engine, adapted, tokenizer)
-    grpo = GRPO(adapted, engine, cases, config, recipe.seed, held_out)
+    grpo = GRPO(adapted, engine, cases, config, recipe.seed)
+    if held_out:
+        grpo.hold_out(held_out)
     yield from train_watched(grpo, config.alarms, stage.part, stage.fingerprint)
     del engine, grpo  # With their copy of the weights, for another is made now.
     _save(adapted, tokenizer, stage)
