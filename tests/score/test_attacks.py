@@ -26,6 +26,7 @@ EVERYTHING = {
 REWARDS = {
     "default": RewardConfig(),
     "all judges": RewardConfig(**EVERYTHING),
+    "steps": RewardConfig(process=0.3, grounding=0.2, format=0.1, repetition=0.1, length=0.05),
     "gated": RewardConfig(**EVERYTHING, gates={"format": 0.5, "process": 0.0}),
     "abstaining pays": RewardConfig(abstain_at=0.9),
     **{

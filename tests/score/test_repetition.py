@@ -113,3 +113,12 @@ def test_time_grows_with_length_and_no_faster():
 
     measure(1000)
     assert measure(80_000) < 8 * 4 * max(measure(10_000), 0.02)
+
+
+@pytest.mark.parametrize("start", ["Again: ", "Note that ", "In other words, ", "Once more: ", "To repeat, "])
+def test_a_few_words_in_front_do_not_hide_what_is_said_again(start):
+    said = "the score for low platelets under heparin is the 4Ts score."
+    again = judge(f"<think>\nStep 1: {said}\nStep 2: {start}{said}\n</think>\nSo be it.")
+    assert again.why == "repeats" and again.value < 0.5
+    short = judge(f"<think>\nStep 1: it is so.\nStep 2: {start}it is so.\n</think>\nSo be it.")
+    assert short.why == "varied"

@@ -13,10 +13,13 @@ from gazal.cli.reward import find_reward
 from gazal.errors import ConfigError
 
 if TYPE_CHECKING:
+    from gazal.config.reward import RewardConfig
     from gazal.core.case import Case
     from gazal.core.trace import Trace
     from gazal.score.attacks.run import FamilyResult, Reward
 
+ROOMY = 1024
+"""Tokens of a reply where no recipe says how many there may be: honest work is not long beside it."""
 AIMS = {
     "uncommitted": "paid for an answer without giving one",
     "hollow": "paid for work that is not there",
@@ -44,7 +47,8 @@ def attack(
         bool, typer.Option("--chat", help="Hand a TRL function completions as messages, not as text.")
     ] = False,
     max_new_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Longer replies count as cut off. Default: the recipe's.")
+        int | None,
+        typer.Option(min=1, help="Longer replies count as cut off. Default: the recipe's, or 1024."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Which cases of the world.")] = 0,
     as_json: Annotated[
@@ -56,9 +60,11 @@ def attack(
     from gazal.score.attacks.run import attack as run_attack
     from gazal.score.attacks.run import make_grounds
 
-    reward, most = _build_reward(recipe, overrides or [], own, chat)
+    config, known = find_reward(recipe, overrides or [])
+    most = max_new_tokens or (known if recipe else ROOMY)
+    reward = _build_reward(config, most, recipe, own, chat)
     grounds = make_grounds(seed)
-    tried = run_attack(reward, grounds, max_new_tokens or most)
+    tried = run_attack(reward, grounds, most)
     results = list(show_progress(tried, len(grounds), "cases"))[-1]
     if as_json:
         typer.echo(json.dumps(_describe(results, len(grounds)), indent=2, ensure_ascii=True))
@@ -68,22 +74,21 @@ def attack(
 
 
 def _build_reward(
-    recipe: Path | None, overrides: list[str], own: str | None, chat: bool
-) -> tuple["Reward", int]:
+    config: "RewardConfig", most: int, recipe: Path | None, own: str | None, chat: bool
+) -> "Reward":
     from gazal.score.compose import compose
     from gazal.score.own import load_own_reward
 
-    if own is not None and (recipe is not None or overrides):
-        raise ConfigError("--reward and --recipe name two rewards. Attack one at a time.")
-    config, most = find_reward(recipe, overrides)
     if own is not None:
-        return load_own_reward(own, chat=chat), most
+        if recipe is not None:
+            raise ConfigError("--reward and --recipe name two rewards. Attack one at a time.")
+        return load_own_reward(own, chat=chat)
 
     def judge(cases: Sequence["Case"], traces: Sequence["Trace"]) -> list[float | None]:
         pairs = zip(cases, traces, strict=True)
         return [compose(case, trace, config, max_new_tokens=most).total for case, trace in pairs]
 
-    return judge, most
+    return judge
 
 
 def _describe(results: Sequence["FamilyResult"], n_cases: int) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Does the reply go round in circles?
 
 What is said again word for word is found in two ways: sentences and lines that stood before, whatever number
-they carry as a step or list item; and runs of `RUN` tokens that stood before, which catches loops without
-sentences ("so it is so it is", "!!!!"). The thinking and what follows it are read by themselves, since an
-assessment may well repeat a step.
+they carry as a step or list item, also behind a few words more; and runs of `RUN` tokens that stood before,
+which catches loops without sentences ("so it is so it is", "!!!!"). The thinking and what follows it are read
+by themselves, since an assessment may well repeat a step.
 """
 
 import re
@@ -20,6 +20,8 @@ RUN = 40
 _GONE = pow(_BASE, RUN, _PRIME)
 LEAST_WORDS = 2
 """A sentence with fewer words may come again: "Yes."."""
+MOST_ADDED, LEAST_AGAIN = 5, 5
+"""Tokens in front of a sentence that do not make it another one, if it has as many itself."""
 _LONGEST = 100_000
 """Characters of a section that are read."""
 _TOKEN = re.compile(r"[\u2e80-\ud7ff]|\w{1,20}|[^\w\s]")  # Scripts without blanks: one sign is a token.
@@ -59,12 +61,19 @@ def _mark_repeated(text: str) -> bytes:
         start = numbering.end() if numbering else 0
         core = tuple(_TOKEN.findall(sentence, start) if start else said)
         tokens += said
-        again = core in sentences and len(_WORD.findall(sentence, start)) >= LEAST_WORDS
+        words = len(_WORD.findall(sentence, start))
+        again = words >= LEAST_WORDS and (core in sentences or _says_again(core, sentences))
         marks += bytes([again]) * len(said)
         sentences.add(core)
     for at in _find_runs(tokens):
         marks[at : at + RUN] = b"\x01" * RUN
     return bytes(marks)
+
+
+def _says_again(core: tuple[str, ...], sentences: set[tuple[str, ...]]) -> bool:
+    """Whether it is an earlier sentence behind a few words more: "Again: ...", "In other words, ..."."""
+    most = min(MOST_ADDED, len(core) - LEAST_AGAIN)
+    return any(core[n:] in sentences for n in range(1, most + 1))
 
 
 def _find_runs(tokens: Sequence[str]) -> Iterator[int]:
