@@ -44,8 +44,8 @@ def ours(reward, most=MOST):
     ]
 
 
-def run(reward, grounds=GROUNDS):
-    *_, results = attack(reward, grounds, MOST)
+def run(reward, grounds=GROUNDS, most=MOST):
+    *_, results = attack(reward, grounds, most)
     return {f"{result.aim} {result.family}": result for result in results}
 
 
@@ -71,7 +71,8 @@ def test_there_are_forty_families_or_more_and_each_tries_something():
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_nothing_beats_honest_work_under_a_recipe_that_we_ship(path):
     grpo = load_recipe(path, []).grpo
-    results = run(ours(grpo.reward))
+    most = grpo.sampling.max_new_tokens
+    results = run(ours(grpo.reward, most), most=most)
     assert not {name: result.first_win for name, result in results.items() if result.wins}
 
 
