@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 from gazal.config.adapter import AdapterConfig
 from gazal.config.model import ModelConfig
 from gazal.model.adapter import add_adapter, find_magnitude, list_adapted_layers, list_trainable, load_adapter
-from gazal.model.dense import is_packed
+from gazal.model.dense import is_packed, keep_packing
 from gazal.model.dora import FactoredDora
 from gazal.model.handover import list_merged
 from gazal.model.load import load_model
@@ -39,10 +39,16 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(params=BITS)
 def load(request, folder):
-    """Makes the quantised model anew."""
-    return lambda: AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32, quantization_config=BITS[request.param], device_map="cpu"
-    )
+    """Makes the quantised model anew; its weights stay as they are, whatever the CPU."""
+
+    def make():
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, quantization_config=BITS[request.param], device_map="cpu"
+        )
+        keep_packing(model)
+        return model
+
+    return make
 
 
 def differentiate(model, ids=IDS):

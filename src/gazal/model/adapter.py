@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from gazal.config.adapter import AdapterConfig
 from gazal.errors import ConfigError, DataError
-from gazal.model.dense import unpack
+from gazal.model.dense import keep_packing, unpack
 from gazal.model.linear import use_fast
 from gazal.model.norms import square_rows
 
@@ -43,6 +43,7 @@ def add_adapter(model: PreTrainedModel, config: AdapterConfig, seed: int) -> Pef
         DoRA: Liu et al. 2024, arXiv:2402.09353, eq. 5. Scale alpha / sqrt(r): Kalajdzievski 2023,
         arXiv:2312.03732.
     """
+    keep_packing(model)
     settings = LoraConfig(
         r=config.rank,
         lora_alpha=cast(int, config.alpha),

@@ -22,3 +22,14 @@ def unpack(layer: nn.Module) -> Tensor:
         return cast(Tensor, dequantize_module_weight(plain))
     # Not by PEFT's function for modules: on a CPU it puts another weight in place, without its 8-bit scales.
     return cast(Tensor, dequantize_bnb_weight(plain.weight, state=getattr(plain, "state", None)))
+
+
+def keep_packing(model: nn.Module) -> None:
+    """Keep bitsandbytes from packing 4-bit weights anew when they are first used.
+
+    On CPUs with bfloat16 instructions it does so outside of training, and rounds their scales: the base that
+    trains would no longer be the base that was loaded, and what `unpack` reads would be in another order.
+    """
+    for layer in model.modules():
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            cast(Any, layer).support_avx512bf16_for_cpu = False

@@ -19,6 +19,7 @@ from transformers.utils import logging
 from gazal.config.model import ModelConfig
 from gazal.errors import ConfigError, DataError
 from gazal.model.chat import find_end_token
+from gazal.model.dense import keep_packing
 from gazal.model.place import check_weights, find_model
 from gazal.model.processes import find_device
 
@@ -72,6 +73,7 @@ def load_model(config: ModelConfig, device: torch.device | None = None) -> PreTr
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise _explain(config, place, "model", error) from error
     _check_complete(config.path, report)
+    keep_packing(cast(nn.Module, model))
     # The name goes into the adapter's files: what the recipe says, not where this machine keeps it.
     model.name_or_path = model.config._name_or_path = config.path
     if config.gradient_checkpointing:
