@@ -64,7 +64,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # Replies may hold what no terminal can show.
             stream.reconfigure(errors="backslashreplace")
-    # On some CPUs bitsandbytes, which PEFT loads where it is there, asks for a kernel that nothing here needs.
+    # On some CPUs bitsandbytes, which PEFT loads if it can, asks for a kernel that nothing here needs.
     logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # So that half-written files go.
     try:
