@@ -55,6 +55,7 @@ def _mark_repeated(text: str) -> bytes:
     tokens: list[str] = []
     marks = bytearray()
     sentences: set[tuple[str, ...]] = set()
+    ends: set[tuple[str, ...]] = set()
     for sentence in _SENTENCE_END.split(text):
         said = _TOKEN.findall(sentence)
         numbering = _NUMBERING.match(sentence)
@@ -62,9 +63,11 @@ def _mark_repeated(text: str) -> bytes:
         core = tuple(_TOKEN.findall(sentence, start) if start else said)
         tokens += said
         words = len(_WORD.findall(sentence, start))
-        again = words >= LEAST_WORDS and (core in sentences or _says_again(core, sentences))
+        end = core[-LEAST_AGAIN:]
+        again = words >= LEAST_WORDS and (core in sentences or (end in ends and _says_again(core, sentences)))
         marks += bytes([again]) * len(said)
         sentences.add(core)
+        ends.add(end)
     for at in _find_runs(tokens):
         marks[at : at + RUN] = b"\x01" * RUN
     return bytes(marks)
