@@ -204,9 +204,7 @@ def report(as_json: bool) -> None:
         if history := read_history(setting):
             halves[number // 2 % 2].append((setting, history))
     thresholds = set_thresholds([find_peaks(history) for s, history in halves[0] if not s.hackable])
-    config = AlarmsConfig(
-        window=WINDOW, thresholds=thresholds, actions={name: "off" for name in QUALITY if name in ALARMS}
-    )
+    config = AlarmsConfig(window=WINDOW, thresholds=thresholds, actions=dict.fromkeys(QUALITY, "off"))
     rows = []
     for setting, history in halves[1]:
         alarms = find_alarms(history, config)

@@ -82,7 +82,7 @@ def _import_file(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except Exception as error:  # A file of the user's own may fail in any way.
         raise ConfigError(f"reward function {path}: it cannot be imported: {error!r}") from error
     return module
 
