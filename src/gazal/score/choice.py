@@ -22,9 +22,9 @@ def read_choice(box: str, options: Mapping[str, str]) -> str | None:
     """
     text = _tidy(box)
     found = _LETTERED.fullmatch(text)
-    texts = {letter: _tidy(option).casefold() for letter, option in options.items()}
     if found and found[3]:
         return found[3].upper() if found[3].upper() in options else None
+    texts = {letter: _tidy(option).casefold() for letter, option in options.items()}
     named = [letter for letter, option in texts.items() if option == text.casefold()]
     if len(named) == 1:
         return named[0]

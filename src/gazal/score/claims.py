@@ -69,7 +69,7 @@ def _claim_phrases(facts: Facts, step: str) -> Iterator[Claim]:
 def _claim_numbers(facts: Facts, step: str) -> Iterator[Claim]:
     for text in NUMBER.findall(step):
         value, half = float(text), 0.5 * 10.0 ** -len(text.partition(".")[2]) + 1e-6
-        if any(abs(value - number) <= half for number in facts.numbers):
+        if value in facts.numbers or any(abs(value - number) <= half for number in facts.numbers):
             yield "supported", text, "a number of the case"
         else:
             yield "unknown", text, f"{text}: no such number in the case"

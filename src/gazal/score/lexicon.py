@@ -48,22 +48,24 @@ def build_lexicon(phrases: Iterable[tuple[str, str, bool]]) -> Lexicon:
 @lru_cache(maxsize=8192)
 def split_words(text: str) -> tuple[str, ...]:
     """The words of a text in lower case."""
-    return tuple(word.casefold() for word in _WORD.findall(text))
+    return tuple(_WORD.findall(text.casefold()))
 
 
 @lru_cache(maxsize=8192)  # Two judges read each step, and the replies to a case have many in common.
 def find_mentions(lexicon: Lexicon, text: str) -> tuple[Mention, ...]:
     """Find the phrases of a lexicon in a text, from left to right, without overlaps."""
-    words, mentions, at, last_end = split_words(text), [], 0, 0
-    while at < len(words):
-        lengths = lexicon.lengths.get(words[at], ())
-        phrase = next((p for n in lengths if (p := words[at : at + n]) in lexicon.phrases), None)
-        if phrase is None:
-            at += 1
+    words, mentions, last_end = split_words(text), [], 0
+    for at, word in enumerate(words):
+        if at < last_end or word not in lexicon.lengths:
+            continue
+        for n in lexicon.lengths[word]:
+            if (phrase := words[at : at + n]) in lexicon.phrases:
+                break
+        else:
             continue
         name, present = lexicon.phrases[phrase]
-        before = words[max(last_end, at - _REACH) : at]
         if name:
+            before = words[max(last_end, at - _REACH) : at]
             mentions.append(Mention(name, present and not _NEGATIONS.intersection(before), " ".join(phrase)))
-        at = last_end = at + len(phrase)
+        last_end = at + n
     return tuple(mentions)

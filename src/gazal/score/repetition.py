@@ -60,11 +60,12 @@ def _mark_repeated(text: str) -> bytes:
         said = _TOKEN.findall(sentence)
         numbering = _NUMBERING.match(sentence)
         start = numbering.end() if numbering else 0
-        core = tuple(_TOKEN.findall(sentence, start) if start else said)
+        # It ends where a token does.
+        core = tuple(said[len(_TOKEN.findall(sentence, 0, start)) :] if start else said)
         tokens += said
-        words = len(_WORD.findall(sentence, start))
         end = core[-LEAST_AGAIN:]
-        again = words >= LEAST_WORDS and (core in sentences or (end in ends and _says_again(core, sentences)))
+        again = core in sentences or (end in ends and _says_again(core, sentences))
+        again = again and len(_WORD.findall(sentence, start)) >= LEAST_WORDS
         marks += bytes([again]) * len(said)
         sentences.add(core)
         ends.add(end)
