@@ -13,6 +13,7 @@ from gazal.core.score import Support
 from gazal.core.truth import DiagnosisTruth, RecallTruth, TreatmentTruth
 from gazal.score.facts import NUMBER, Facts, build_label_lexicon
 from gazal.score.lexicon import find_mentions, split_words
+from gazal.score.patterns import compile_pattern
 from gazal.world.knowledge import load_knowledge
 from gazal.world.solve import name_frequency
 
@@ -20,12 +21,14 @@ Claim = tuple[Support, str, str]
 """Support, what was claimed, and why it got that support."""
 _OPTION = re.compile(r"(?:\s+is|,) option ([A-J])\b")
 _FREQUENCY = re.compile(r"would be (very common|common|uncommon|rare)\b")
-_EXCLUDES = re.compile(
-    r"rules? it out|ruled out|contraindicat|must not|forbid|is not safe|\bavoid", re.IGNORECASE
+_EXCLUDES = compile_pattern(
+    r"rules? it out|ruled out|contraindicat|must not|forbid|is not safe|\bavoid",
+    *("it out", "ruled out", "contraindicat", "must not", "forbid", "is not safe", "avoid"),
 )
 _AVOIDED = re.compile(r"which is not given in ((?:[^;.]|\.(?=\d))*)")
-_ALLOWS = re.compile(
-    r"no fact speaks against it|nothing rules it out|best choice|can be given", re.IGNORECASE
+_ALLOWS = compile_pattern(
+    r"no fact speaks against it|nothing rules it out|best choice|can be given",
+    *("no fact speaks", "nothing rules", "best choice", "can be given"),
 )
 _LONGEST = 4000
 """Characters of a step that are read."""
@@ -76,6 +79,8 @@ def _claim_numbers(facts: Facts, step: str) -> Iterator[Claim]:
 
 
 def _claim_options(case: Case, step: str) -> Iterator[Claim]:
+    if " option " not in step:  # Most steps name none.
+        return
     for found in _OPTION.finditer(step):
         letter, before = found[1], step[: found.start()].rstrip().lower()
         if letter in case.options and before.endswith(case.options[letter].lower()):

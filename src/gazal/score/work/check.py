@@ -3,14 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
 from gazal.core.case import Case
 from gazal.score.lexicon import split_words
 
 CHOICE = "choice"
-NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
-"""Inside patterns; a sign is read where one can stand."""
 _OPTION = re.compile(r"\boption ([A-J])\b")
 _AND_WHAT = re.compile(r"(?:[\s,:(]+(?:is|are))?[\s,:(]*$")
 
@@ -26,12 +23,6 @@ class Check:
     """For a person, what should stand there."""
 
 
-@cache
-def compile_pattern(text: str) -> re.Pattern[str]:
-    """A pattern in which ``#`` stands for a number; case does not count."""
-    return re.compile(text.replace("#", f"({NUMBER})"), re.IGNORECASE)
-
-
 def find_rest(listed: str, known: Iterable[str]) -> str:
     """What is left of an enumeration when all known entries are taken out of it; empty where nothing is."""
     words = f" {' '.join(split_words(listed))} "
@@ -42,6 +33,8 @@ def find_rest(listed: str, known: Iterable[str]) -> str:
 
 def check_choice(case: Case, step: str) -> Iterator[Check]:
     """``..., option B``: the letter goes with the text before it, and it is what the computations lead to."""
+    if "option " not in step:  # Most steps name none.
+        return
     for found in _OPTION.finditer(step):
         letter, before = found[1], _AND_WHAT.sub("", step[: found.start()]).lower()
         text, key = case.options.get(letter), case.options[case.answer]

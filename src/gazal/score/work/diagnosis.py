@@ -7,14 +7,15 @@ from gazal.core.truth import DiagnosisTruth
 from gazal.score.claims import is_rounding
 from gazal.score.facts import Facts
 from gazal.score.lexicon import find_mentions
-from gazal.score.work.check import CHOICE, Check, compile_pattern, find_rest
+from gazal.score.patterns import compile_pattern
+from gazal.score.work.check import CHOICE, Check, find_rest
 from gazal.world.knowledge import load_knowledge
 from gazal.world.solve import choose_weighed, name_frequency
 
-_HEAD = compile_pattern(r"\bwith ([A-J]), ([^:\n]{1,80}):")
-_FINDINGS = compile_pattern(r"\bthe findings are ([^\n]*)")
-_FREQUENCY = compile_pattern(r"would be (very common|common|uncommon|rare)\b")
-_POSTERIOR = compile_pattern(r"\bprobability of ([^.\n%]{1,80}?) is (over )?# ?%")
+_HEAD = compile_pattern(r"\bwith ([A-J]), ([^:\n]{1,80}):", "with ")
+_FINDINGS = compile_pattern(r"\bthe findings are ([^\n]*)", "the findings are ")
+_FREQUENCY = compile_pattern(r"would be (very common|common|uncommon|rare)\b", "would be ")
+_POSTERIOR = compile_pattern(r"\bprobability of ([^.\n%]{1,80}?) is (over )?# ?%", "probability of ")
 SURE = 0.99
 
 

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 
 from gazal.core.truth import PrognosisTruth
 from gazal.score.lexicon import split_words
-from gazal.score.work.check import CHOICE, Check, compile_pattern
+from gazal.score.patterns import compile_pattern
+from gazal.score.work.check import CHOICE, Check
 from gazal.world.kinds.prognosis import write_item
 from gazal.world.knowledge import load_knowledge
 from gazal.world.records import AgeItem, SexItem
 
 _SIGNED = r"([-\u2212+]?\d{1,9}(?:\.\d{1,9})?)"
-_ITEM = compile_pattern(rf"\bfor ([^\n]{{1,200}}?):\s*{_SIGNED} points?\b(?:,? {_SIGNED} so far)?")
-_TOTAL = compile_pattern(rf"\btotal (?:of|is|=) ?{_SIGNED}(?: points?)?(?: means,? ([^.;\n]{{1,200}}))?")
+_ITEM = compile_pattern(rf"\bfor ([^\n]{{1,200}}?):\s*{_SIGNED} points?\b(?:,? {_SIGNED} so far)?", " point")
+_TOTAL = compile_pattern(
+    rf"\btotal (?:of|is|=) ?{_SIGNED}(?: points?)?(?: means,? ([^.;\n]{{1,200}}))?", "total "
+)
 
 
 Items = Mapping[tuple[str, ...], str]

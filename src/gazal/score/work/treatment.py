@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from gazal.core.truth import TreatmentTruth
 from gazal.score.facts import Facts
 from gazal.score.lexicon import find_mentions, split_words
-from gazal.score.work.check import CHOICE, Check, compile_pattern, find_rest
+from gazal.score.patterns import compile_pattern
+from gazal.score.work.check import CHOICE, Check, find_rest
 from gazal.world.knowledge import load_knowledge
 
-_ORDER = compile_pattern(r"\b(first choice is|next comes) ")
-_EXCLUDES = compile_pattern(r"rules? it out|ruled out|contraindicat|must not|forbid|is not safe|\bavoid")
-_ALLOWS = compile_pattern(
-    r"no fact speaks against it|nothing rules it out|nothing speaks against|can be given"
+_ORDER = compile_pattern(r"\b(first choice is|next comes) ", "first choice is ", "next comes ")
+_EXCLUDES = compile_pattern(
+    r"rules? it out|ruled out|contraindicat|must not|forbid|is not safe|\bavoid",
+    *("it out", "ruled out", "contraindicat", "must not", "forbid", "is not safe", "avoid"),
 )
-_AVOIDED = compile_pattern(r"which is not given in ((?:[^;.\n]|\.(?=\d))*)")
-_FACTS = compile_pattern(r"\bfacts to weigh: ([^\n]*)")
-_AGE = compile_pattern(r"\bage(?:d| of)? #")
+_ALLOWS = compile_pattern(
+    r"no fact speaks against it|nothing rules it out|nothing speaks against|can be given",
+    *("speaks against", "rules it out", "can be given"),
+)
+_AVOIDED = compile_pattern(r"which is not given in ((?:[^;.\n]|\.(?=\d))*)", "which is not given in ")
+_FACTS = compile_pattern(r"\bfacts to weigh: ([^\n]*)", "facts to weigh: ")
+_AGE = compile_pattern(r"\bage(?:d| of)? #", "age")
 
 
 @dataclass(slots=True)

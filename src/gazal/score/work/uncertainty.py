@@ -1,26 +1,29 @@
 """A result on top of a pre-test probability: shares of 1000 patients, their sum, the quotient, thresholds."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gazal.core.truth import UncertaintyTruth
 from gazal.score.claims import is_rounding
-from gazal.score.work.check import CHOICE, Check, compile_pattern
+from gazal.score.patterns import compile_pattern
+from gazal.score.work.check import CHOICE, Check
 from gazal.world.kinds.decisions import decide
 
 THOUSAND = 1000.0
-_DIGIT = compile_pattern(r"\d")
-_PRETEST = compile_pattern(r"pre-?test probability (?:is|of|=) ?# ?%")
-_SENSITIVITY = compile_pattern(r"sensitivity (?:is|of|=) ?# ?%|# ?% sensitive")
-_SPECIFICITY = compile_pattern(r"specificity (?:is|of|=) ?# ?%|# ?% specific\b")
-_ILL = compile_pattern(r"\bof # (?:such )?patients,? # (?:would |will )?have\b")
-_WELL = compile_pattern(r"\bother # (?:do|does|would|will) not have\b")
-_SHARE = compile_pattern(r"# ?% of #(?: is| are|:| =|,) ?#(?! ?%)")
-_SUM = compile_pattern(r"(?<![\d.])# ?\+ ?# ?= ?#")
-_QUOTIENT = compile_pattern(r"(?<![\d.])# (?:of|out of|/) #(?: is|:| =|,) ?(?:about )?# ?%")
-_SIGN = compile_pattern(r"\btests? (positive|negative)\b|: (positive|negative)\b")
+_DIGIT = re.compile(r"\d")
+_PRETEST = compile_pattern(r"pre-?test probability (?:is|of|=) ?# ?%", "test probability ")
+_SENSITIVITY = compile_pattern(r"sensitivity (?:is|of|=) ?# ?%|# ?% sensitive", "sensitiv")
+_SPECIFICITY = compile_pattern(r"specificity (?:is|of|=) ?# ?%|# ?% specific\b", "specific")
+_ILL = compile_pattern(r"\bof # (?:such )?patients,? # (?:would |will )?have\b", " patients")
+_WELL = compile_pattern(r"\bother # (?:do|does|would|will) not have\b", "not have")
+_SHARE = compile_pattern(r"# ?% of #(?: is| are|:| =|,) ?#(?! ?%)", "% of ")
+_SUM = compile_pattern(r"(?<![\d.])# ?\+ ?# ?= ?#", "+")
+_QUOTIENT = compile_pattern(r"(?<![\d.])# (?:of|out of|/) #(?: is|:| =|,) ?(?:about )?# ?%", " of ", " / ")
+_SIGN = compile_pattern(r"\btests? (positive|negative)\b|: (positive|negative)\b", "itive", "negative")
 _THRESHOLD = compile_pattern(
-    r"\b(above|below|between) the (treatment|test) threshold of # ?%(?: and that of treatment, # ?%)?"
+    r"\b(above|below|between) the (treatment|test) threshold of # ?%(?: and that of treatment, # ?%)?",
+    "threshold of ",
 )
 
 
