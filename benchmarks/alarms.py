@@ -27,7 +27,7 @@ from gazal.train.monitor import find_alarms, measure
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "alarms"
 HACKABLE = HERE / "hackable.py"
-WINDOW = 3
+WINDOW, STEPS = 3, 30
 FALLEN = 0.05
 DIGITS = 4
 QUALITY = ("truth_falls", "component_saturates", "no_signal", "component_dominates")
@@ -101,23 +101,24 @@ def write_recipe(setting: Setting, start: Path) -> dict[str, Any]:
         "model": {"path": str(start), "dtype": "float32"},
         "adapter": {"rank": 32, "alpha": 32},
         "grpo": {
-            "cases": [{"source": "world", "n": 96, "split": "train", "seed": 100 + seed}],
-            "steps": 16,
-            "cases_per_step": 6,
-            "group_size": 4,
-            "sampling": {"max_new_tokens": 320, "batch_size": 64},
+            "cases": [{"source": "world", "n": 24 * STEPS, "split": "train", "seed": 100 + seed}],
+            "steps": STEPS,
+            "cases_per_step": 24,
+            "group_size": 8,
+            "micro_rollouts": 64,
+            "sampling": {"max_new_tokens": 320, "batch_size": 256},
             "truth_channel": {
                 "cases": [
                     {
                         "source": "world",
-                        "n": 12,
+                        "n": 100,
                         "split": "validation",
                         "seed": 5,
                         "twins": True,
                         "kinds": kinds,
                     }
                 ],
-                "every": 3,
+                "every": 2,
             },
             "alarms": {"window": WINDOW},
             **settings,
@@ -147,7 +148,16 @@ def train(start: Path, half: int | None) -> None:
 
 def keep_history(steps: Path, target: Path) -> None:
     """What alarms read, rounded, so that all runs fit into the repository."""
-    wanted = ("reward", "rollout/", "truth/", "advantage/", "policy/drift", "policy/kl", "score/", "step")
+    wanted = (
+        "reward",
+        "rollout/",
+        "truth/",
+        "advantage/groups_equal",
+        "policy/drift",
+        "policy/kl",
+        "score/",
+        "step",
+    )
     rows = []
     for line in steps.read_text().splitlines():
         row = {k: v for k, v in json.loads(line).items() if k.startswith(wanted)}

@@ -11,6 +11,7 @@ QUIET = AlarmsConfig(window=3)
 CALM = {
     "reward/total": 0.3,
     "reward_std/total": 0.4,
+    "reward_spread/total": 0.4,
     "reward_std/format": 0.1,
     "reward_share/answer": 0.9,
     "reward_share/format": 0.1,

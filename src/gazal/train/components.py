@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from statistics import pstdev
 
 from gazal.core.score import Verdict
 from gazal.score.shares import deviate_within, find_dead, share_variance
@@ -12,7 +13,8 @@ Metrics = dict[str, float | None]
 def describe_components(verdicts_PG: Sequence[Sequence[Verdict]]) -> Metrics:
     """Mean, deviation and share of variance of each component, and which are dead.
 
-    ``reward/<name>`` is a mean over all replies, and they add up to ``reward/total``. The rest looks at
+    ``reward/<name>`` is a mean over all replies, and they add up to ``reward/total``;
+    ``reward_spread/total`` is the standard deviation of the reward over all replies. The rest looks at
     differences within groups, which is what an advantage is made of: ``reward_std/<name>``;
     ``reward_share/<name>``, adding up to 1 where rewards differ; ``reward_dead/<name>``, 1 where no group's
     replies differ in it, and ``reward_dead/n``, how many those are. With advantages per component the shares
@@ -37,6 +39,7 @@ def describe_components(verdicts_PG: Sequence[Sequence[Verdict]]) -> Metrics:
     metrics |= {f"reward_std/{name}": std for name, std in deviate_within(parts_PG).items()}
     totals_PG = [[{"total": math.fsum(parts.values())} if parts else {} for parts in g] for g in parts_PG]
     return metrics | {
+        "reward_spread/total": pstdev(totals),
         "reward_std/total": deviate_within(totals_PG).get("total", 0.0),
         "reward_dead/n": float(len(dead)),
     }

@@ -120,8 +120,12 @@ def _spread(share: float) -> float:
 
 
 def _rise(history: History, window: int) -> float | None:
-    """How far the reward has risen, in its own standard deviations within groups at the start."""
-    total, deviation = _ends(history, "reward/total", window), _ends(history, "reward_std/total", window)
+    """How far the reward has risen, in standard deviations that it had over the replies at the start.
+
+    Not those within groups: cases differ, and where a group hardly does, any other draw of cases would
+    look like a rise.
+    """
+    total, deviation = _ends(history, "reward/total", window), _ends(history, "reward_spread/total", window)
     if total is None or deviation is None:
         return None
     return (total[1] - total[0]) / max(deviation[0], 0.02)
