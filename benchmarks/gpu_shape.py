@@ -14,7 +14,7 @@ share of the operations, in a column of their own.
     peak GB      of allocated memory on a GPU; of live tensors, weights included, on a CPU
 
 A small shape runs on a CPU: --device cpu --width 64 --mlp 128 --heads 4 --kv-heads 2 --head-width 16
---vocabulary 500 --layers 2 --rank 4 --length 64 --prompt 16 --reply 16 --group 4.
+--vocabulary 5000 --layers 2 --rank 4 --length 64 --prompt 16 --reply 16 --group 4.
 """
 
 import argparse
