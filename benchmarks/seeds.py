@@ -22,7 +22,7 @@ from gazal.core.pairs import find_pairs
 from gazal.core.store import read_cases, read_traces
 from gazal.core.trace import Trace
 from gazal.evaluate.compare import RESAMPLES
-from gazal.evaluate.results import find_counted
+from gazal.evaluate.counted import find_counted
 from gazal.score.answer import judge_answer
 from gazal.score.process import judge_process
 

@@ -17,13 +17,13 @@ ROW = {
 
 
 def read(path):
-    return read_mmlu_pro(path, source="mmlu_pro_health/test", categories=("health",))
+    return read_mmlu_pro(path, source="mmlu_pro/test", categories=("health",))
 
 
 def test_keeps_the_wanted_category_with_the_id_of_the_source(write):
     law = {"category": "law", "options": "of no concern here"}
     (case,) = read(write("a.jsonl", law, ROW))
-    assert (case.id, case.answer, case.tags.topic) == ("mmlu_pro_health/test/7", "C", "health")
+    assert (case.id, case.answer, case.tags.topic) == ("mmlu_pro/test/7", "C", "health")
     assert (case.options, case.licence) == ({"A": "x", "B": "y", "C": "z"}, "Apache-2.0")
 
 

@@ -68,12 +68,12 @@ def test_recorded_replies_are_graded_without_a_model(tmp_path):
     made = ("cases", "--n", 5, "--out", "cases.jsonl", "--solutions", "replies.jsonl")
     assert gazal(*made, cwd=tmp_path).returncode == 0
     lines = (tmp_path / "replies.jsonl").read_text().splitlines(keepends=True)
-    broken = json.loads(lines[0]) | {"text": "The answer is (A)."}
+    broken = json.loads(lines[0]) | {"text": "It may be this."}
     (tmp_path / "broken.jsonl").write_text("".join([json.dumps(broken) + "\n", *lines[1:]]))
     graded = ("evaluate", "--cases", "cases.jsonl", "--replies", "replies.jsonl", "--replies", "broken.jsonl")
     done = gazal(*graded, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert f"broken: {broken['case_id']}: no_box, ends 'The answer is (A).'" in done.stdout
+    assert f"broken: {broken['case_id']}: unparsed, ends 'It may be this.'" in done.stdout
     assert "replies: 0 replies have no answer that can be read" in done.stdout
     whole = json.loads(gazal(*graded, "--json", cwd=tmp_path).stdout)
     assert [len(whole["unparsed"][name]) for name in ("replies", "broken")] == [0, 1]

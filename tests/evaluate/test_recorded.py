@@ -5,17 +5,18 @@ import json
 import pytest
 
 from gazal.cases.recorded import read_recorded
-from gazal.core.case import Case
+from gazal.core.case import Case, Tags
 from gazal.errors import DataError
 from gazal.evaluate.recorded import grade
 
 CASES = [
     Case(
-        id=f"mmlu_pro_health/test/{number}",
+        id=f"mmlu_pro/test/{number}",
         kind="exam",
         question=f"Which, {number}?",
         options={"A": "this", "B": "that", "C": "none"},
         answer="B",
+        tags=Tags(topic="health"),
         licence="MIT",
     )
     for number in (70, 7, 700)
@@ -39,8 +40,8 @@ def row(number, text, pred="B"):
 def test_rows_of_mmlu_pro_are_matched_by_the_whole_last_part_of_the_id(write):
     traces = read_recorded(write([row(7, "one"), row(700, None, None)]), CASES)
     assert [(t.case_id, t.text, t.pred) for t in traces] == [
-        ("mmlu_pro_health/test/7", "one", "B"),
-        ("mmlu_pro_health/test/700", "", None),
+        ("mmlu_pro/test/7", "one", "B"),
+        ("mmlu_pro/test/700", "", None),
     ]
 
 
@@ -70,10 +71,16 @@ def test_nothing_is_guessed_and_every_unparsed_reply_is_listed(write):
     theirs = whole["evaluation"]["mmlu_pro_health"]["theirs"]
     assert (theirs["n"], theirs["right"]) == (3, 1) and theirs["unparsed"] == pytest.approx(2 / 3)
     assert [(found["case_id"], found["why"]) for found in whole["unparsed"]["theirs"]] == [
-        ("mmlu_pro_health/test/70", "no_box"),
-        ("mmlu_pro_health/test/700", "no_box"),
+        ("mmlu_pro/test/700", "unparsed"),
     ]
-    assert whole["unparsed"]["theirs"][0]["end"] == "The answer is (B)."
+    protocols = whole["protocols"]["mmlu_pro_health"]["theirs"]
+    assert {name: (o["right"], o["unparsed"]) for name, o in protocols.items()} == {
+        "strict": (1, pytest.approx(2 / 3)),
+        "lenient": (2, pytest.approx(1 / 3)),
+    }
+    assert protocols["lenient"]["agreement"] == {"n": 2, "same": 1}
+    (differing,) = protocols["lenient"]["disagreements"]
+    assert (differing["read"], differing["recorded"], differing["text"]) == ("B", "C", boxed)
     # What others read out of the replies is told apart and judges nothing: B, C, B.
     assert whole["recorded"] == {"theirs": {"n": 3, "right": 2}}
     assert whole["without_reply"] == {"theirs": 0, "ours": 2} and whole["unparsed"]["ours"] == []

@@ -6,7 +6,7 @@ with nobody's, so it is refused.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,6 +35,15 @@ class Suite:
     """SPDX expression."""
     use: Literal["evaluation", "training"]
     about: str
+
+
+def name_suite(cases: Sequence[Case]) -> str:
+    """The suite that cases of one source are of: the start of their ids, or one of the three of MMLU-Pro."""
+    source = cases[0].id.partition("/")[0]
+    if source != "mmlu_pro":
+        return source
+    topics = {case.tags.topic for case in cases}
+    return f"mmlu_pro_{topics.pop()}" if len(topics) == 1 else "mmlu_pro_medical"
 
 
 def refuse_unpublished(suite: Suite, cases: list[Case]) -> None:

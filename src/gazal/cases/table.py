@@ -64,11 +64,12 @@ def load_suite(
 
 
 def find_suite(name: str) -> Suite:
-    """The suite of this name.
+    """The suite of this name; ``mmlu-pro-medical`` is ``mmlu_pro_medical``.
 
     Raises:
         ConfigError: If there is none; names the nearest and all.
     """
+    name = name.replace("-", "_")
     if name in SUITES:
         return SUITES[name]
     near = [suite for suite in SUITES if suite.startswith(f"{name}_")][:2] or difflib.get_close_matches(
@@ -141,33 +142,31 @@ _SUITES = (
     ),
     Suite(
         name="mmlu_pro_health",
-        read=partial(mmlu_pro.read_mmlu_pro, source="mmlu_pro_health/test", categories=("health",)),
+        read=partial(mmlu_pro.read_mmlu_pro, source="mmlu_pro/test", categories=("health",)),
         folder="mmlu_pro_medical",
         files=("mmlu_pro_medical_1535.jsonl",),
         n=818,
         keys={"A": 102, "B": 101, "C": 89, "D": 97, "E": 77, "F": 71, "G": 75, "H": 73, "I": 76, "J": 57},
-        digest="0272cd84ee737fc5",
+        digest="9d115204ba8b8205",
         licence=mmlu_pro.LICENCE,
         use="evaluation",
         about="MMLU-Pro, category health, 3 to 10 options",
     ),
     Suite(
         name="mmlu_pro_biology",
-        read=partial(mmlu_pro.read_mmlu_pro, source="mmlu_pro_biology/test", categories=("biology",)),
+        read=partial(mmlu_pro.read_mmlu_pro, source="mmlu_pro/test", categories=("biology",)),
         folder="mmlu_pro_medical",
         files=("mmlu_pro_medical_1535.jsonl",),
         n=717,
         keys={"A": 76, "B": 78, "C": 91, "D": 82, "E": 70, "F": 61, "G": 71, "H": 59, "I": 73, "J": 56},
-        digest="dd0ea82619e7a626",
+        digest="62dea83411cb0547",
         licence=mmlu_pro.LICENCE,
         use="evaluation",
         about="MMLU-Pro, category biology, 3 to 10 options",
     ),
     Suite(
         name="mmlu_pro_medical",
-        read=partial(
-            mmlu_pro.read_mmlu_pro, source="mmlu_pro_medical/test", categories=("health", "biology")
-        ),
+        read=partial(mmlu_pro.read_mmlu_pro, source="mmlu_pro/test", categories=("health", "biology")),
         folder="mmlu_pro_medical",
         files=("mmlu_pro_medical_1535.jsonl",),
         n=1535,
@@ -183,7 +182,7 @@ _SUITES = (
             "I": 149,
             "J": 113,
         },
-        digest="d5a93547c4c0711b",
+        digest="6aa4724530480d10",
         licence=mmlu_pro.LICENCE,
         use="evaluation",
         about="MMLU-Pro (Medical): health and biology together",

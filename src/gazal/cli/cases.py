@@ -161,14 +161,14 @@ def _keep(stream: Iterator["Case"], made: list["Case"]) -> Iterator["Case"]:
 
 
 def _read_suite(name: str, data: Path | None, limit: int | None, out: Path) -> list["Case"]:
-    from gazal.cases.table import SUITES, load_suite
+    from gazal.cases.table import find_suite, load_suite
     from gazal.core.manifest import write_manifest
     from gazal.core.store import write_cases
 
     start = time.monotonic()
     read = load_suite(name, data, limit=limit)
     write_cases(out, read)
-    suite = SUITES[name]
+    suite = find_suite(name)
     counts = {"cases": len(read), "published": suite.n}
     write_manifest(
         out,

@@ -131,8 +131,7 @@ def _find_sources(suites: list[str], cases: Path | None, limit: int | None) -> l
         else:
             if difflib.get_close_matches(name, [WORLD], n=1, cutoff=0.7):
                 raise ConfigError(f"suite {name!r} is not known. Did you mean {WORLD}?")
-            find_suite(name)
-            found.append(SuiteSource(suite=name))
+            found.append(SuiteSource(suite=find_suite(name).name))
     return found
 
 
@@ -202,15 +201,21 @@ def _show(whole: dict[str, Any], as_json: bool, folder: Path) -> None:
     from gazal.report.html import REPORT
 
     if as_json:
-        typer.echo(json.dumps(whole, indent=2))
+        typer.echo(json.dumps(_lift_protocols(whole)))
         return
     show_results(whole)
     typer.echo(f"{folder}: cases, replies and results.json")
     typer.echo(f"report: {folder / REPORT}")
 
 
+def _lift_protocols(whole: dict[str, Any]) -> dict[str, Any]:
+    """With one suite and one model, its protocols stand at the top."""
+    alone = [outcomes for models in whole["protocols"].values() for outcomes in models.values()]
+    return (alone[0] if len(alone) == 1 else {}) | whole
+
+
 def _grade(files: list[Path], sources: list["Source"], limit: int | None, as_json: bool) -> None:
-    from gazal.cli.results_table import show_results, show_unparsed
+    from gazal.cli.results_table import show_disagreements, show_results, show_unparsed
     from gazal.evaluate.recorded import grade
 
     if limit is not None:
@@ -219,7 +224,8 @@ def _grade(files: list[Path], sources: list["Source"], limit: int | None, as_jso
         )
     whole = grade(files, _gather(sources, None, 0))
     if as_json:
-        typer.echo(json.dumps(whole, indent=2))
+        typer.echo(json.dumps(_lift_protocols(whole)))
         return
+    show_disagreements(whole)
     show_unparsed(whole)
     show_results(whole)

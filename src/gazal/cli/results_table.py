@@ -12,6 +12,7 @@ COLUMNS = (
     *("n", "right", "accuracy", "95 %", "chance", "floor", "format", "abstained", "unparsed", "cut off"),
     *("failed", "steps supported", "pairs right"),
 )
+PROTOCOL_SHARES = ("abstained", "unparsed", "truncated")
 SHARES = ("format_ok", "abstained", "unparsed", "truncated", "failed", "steps_supported", "pairs_right")
 
 
@@ -36,6 +37,7 @@ def show_results(whole: Mapping[str, Any]) -> None:
         o["floor"] for ms in whole["evaluation"].values() for r in ms.values() for o in r["by_kind"].values()
     ):
         typer.echo("floor: accuracy of a classifier that sees only the options of cases without twins")
+    _show_protocols(whole.get("protocols", {}))
     if whole["paired"]:
         table = _start("a", "b", "suite", "n", "b - a", "95 %", "p", "only a right", "only b right")
         for pair in whole["paired"]:
@@ -50,6 +52,47 @@ def show_results(whole: Mapping[str, Any]) -> None:
             table.add_row(pair["a"], pair["b"], pair["suite"], *shown, *only)
         typer.echo("paired differences in accuracy (exact McNemar test)")
         _print(table)
+
+
+def _show_protocols(protocols: Mapping[str, Any]) -> None:
+    """What is boxed beside what is committed to in any other way, where the two are not the same."""
+    rows = [
+        (suite, name, protocol, outcome)
+        for suite, models in protocols.items()
+        for name, outcomes in models.items()
+        if outcomes and outcomes["strict"]["unparsed"] != outcomes["lenient"]["unparsed"]
+        for protocol, outcome in outcomes.items()
+    ]
+    if not rows:
+        return
+    table = _start("model", "protocol", "suite", "n", "right", "accuracy", "95 %", *PROTOCOL_SHARES)
+    for suite, name, protocol, outcome in rows:
+        low, high = outcome["ci95"]
+        shares = (f"{outcome[share]:.3f}" for share in PROTOCOL_SHARES)
+        numbers = (str(outcome["n"]), str(outcome["right"]), f"{outcome['accuracy']:.3f}")
+        table.add_row(name, protocol, suite, *numbers, f"{low:.3f}-{high:.3f}", *shares)
+    typer.echo(
+        "strict: one box after the thinking; lenient: committed to one option in any of the usual ways"
+    )
+    _print(table)
+
+
+def show_disagreements(whole: Mapping[str, Any]) -> None:
+    """Print every reply that is read otherwise than those read it who recorded an answer for it."""
+    for models in whole["protocols"].values():
+        for name, outcomes in models.items():
+            found = outcomes["lenient"]
+            for row in found["disagreements"]:
+                typer.echo(
+                    f"{name}: {row['case_id']}: read as {row['read']}, recorded as {row['recorded']!r}, "
+                    f"key {row['key']}; the reply: {row['text'].strip()!r}"
+                )
+            if of := found["agreement"]["n"]:
+                same = found["agreement"]["same"]
+                typer.echo(
+                    f"{name}: of {of} replies that commit to one option (lenient) {same} are read as "
+                    f"recorded, {same / of:.2%}"
+                )
 
 
 def show_unparsed(whole: Mapping[str, Any]) -> None:

@@ -8,8 +8,8 @@ from gazal.cases.recorded import read_recorded
 from gazal.core.case import Case
 from gazal.core.trace import Trace
 from gazal.evaluate.results import summarise
-from gazal.score.answer import judge_answer
 from gazal.score.choice import read_choice
+from gazal.score.commitment import SEVERAL, judge_leniently
 from gazal.score.tally import UNPARSED
 from gazal.world.faults import refuse_faulty
 
@@ -27,7 +27,7 @@ def grade(files: Sequence[Path], cases: list[Case]) -> dict[str, Any]:
     Returns:
         What `summarise` gives; ``without_reply``, how many cases each file leaves out; ``recorded``, how
         often the answers are right that others read out of the replies (never used to judge them), where a
-        file has such; and ``unparsed``, every reply whose answer cannot be read.
+        file has such; and ``unparsed``, every reply that commits to no option in any of the usual ways.
 
     Raises:
         DataError: A file cannot be read, or a world case does not hold against its own text.
@@ -59,7 +59,7 @@ def _count_recorded(cases: dict[str, Case], traces: Sequence[Trace]) -> dict[str
 
 def _list_unparsed(cases: dict[str, Case], traces: Sequence[Trace]) -> Iterator[dict[str, Any]]:
     for trace in traces:
-        why = judge_answer(cases[trace.case_id], trace).why
-        if why in UNPARSED:
+        why = judge_leniently(cases[trace.case_id], trace).why
+        if why in UNPARSED or why == SEVERAL:
             end = trace.text.strip()[-END:]
             yield {"case_id": trace.case_id, "why": why, "recorded": trace.pred, "end": end}

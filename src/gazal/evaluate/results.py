@@ -10,12 +10,15 @@ from dataclasses import asdict, dataclass, fields
 from itertools import combinations
 from typing import Any
 
+from gazal.cases.published import name_suite
 from gazal.cases.table import SUITES
 from gazal.core.case import Case
 from gazal.core.pairs import find_pairs
 from gazal.core.trace import Trace
 from gazal.errors import DataError
 from gazal.evaluate.compare import Paired, compare_paired
+from gazal.evaluate.counted import find_counted
+from gazal.evaluate.protocols import weigh_protocols
 from gazal.score.tally import Tally, find_floor, find_wilson, judge_all, tally_kinds
 
 Right = Mapping[str, bool]
@@ -71,7 +74,7 @@ def summarise(
     choices: Mapping[str, Mapping[str, Right]],
     limit: int | None,
 ) -> dict[str, Any]:
-    """All results as JSON values: ``suites``, ``evaluation`` by suite and model, and ``paired`` differences.
+    """All results as JSON values: ``suites``; ``evaluation``, ``protocols`` by suite and model; ``paired``.
 
     Args:
         cases: What was asked. Those without a reply are not counted.
@@ -83,16 +86,21 @@ def summarise(
         DataError: A reply is to none of the cases, or a case has several.
     """
     suites = split_suites(cases)
-    whole: dict[str, Any] = {"suites": {}, "evaluation": {}, "paired": []}
+    _refuse_strays(cases, replies)
+    whole: dict[str, Any] = {"suites": {}, "evaluation": {}, "protocols": {}, "paired": []}
     for suite, asked in suites.items():
+        ids = {case.id for case in asked}
         whole["suites"][suite] = {"n": len(asked), "of": find_published(suite), "limit": limit}
         found: dict[str, tuple[Result, Right]] = {}
+        protocols: dict[str, Any] = {}
         for name, traces in replies.items():
-            if here := [trace for trace in traces if _find_suite(trace.case_id) == suite]:
+            if here := [trace for trace in traces if trace.case_id in ids]:
                 found[name] = weigh_replies(asked, here)
+                protocols[name] = {key: asdict(o) for key, o in weigh_protocols(asked, here).items()}
             if name in choices and (chosen := weigh_choices(asked, choices[name])):
                 found[f"{name}{LIKELIHOOD}"] = chosen
         whole["evaluation"][suite] = {name: asdict(result) for name, (result, _) in found.items()}
+        whole["protocols"][suite] = protocols
         compared = compare_all(suite, {name: right for name, (_, right) in found.items()})
         whole["paired"] += [asdict(paired) for paired in compared]
     return whole
@@ -100,23 +108,15 @@ def summarise(
 
 def split_suites(cases: Sequence[Case]) -> dict[str, list[Case]]:
     """Suite to its cases, in the order of first appearance."""
-    suites: dict[str, list[Case]] = {}
+    sources: dict[str, list[Case]] = {}
     for case in cases:
-        suites.setdefault(_find_suite(case.id), []).append(case)
-    return suites
+        sources.setdefault(case.id.partition("/")[0], []).append(case)
+    return {name_suite(found): found for found in sources.values()}
 
 
 def find_published(suite: str) -> int | None:
     """How many cases a suite was published with; None for cases that are made or come from a file."""
     return SUITES[suite].n if suite in SUITES else None
-
-
-def find_counted(cases: Sequence[Case], pairs: Sequence[tuple[str, str]]) -> list[Case]:
-    """The cases that accuracy is over: of each kind those in no pair; if there is none, firsts of pairs."""
-    paired = {case_id for pair in pairs for case_id in pair}
-    firsts = {first for first, _ in pairs}
-    alone = {case.kind for case in cases if case.id not in paired}
-    return [c for c in cases if (c.id not in paired if c.kind in alone else c.id in firsts)]
 
 
 def weigh_replies(cases: Sequence[Case], traces: Sequence[Trace]) -> tuple[Result, Right]:
@@ -192,9 +192,15 @@ def compare_all(suite: str, rights: Mapping[str, Right]) -> Iterator[Paired]:
             yield compare_paired(a, b, rights[a], rights[b], suite)
 
 
-def _find_suite(case_id: str) -> str:
-    """The suite stands first in the id of a case."""
-    return case_id.partition("/")[0]
+def _refuse_strays(cases: Sequence[Case], replies: Mapping[str, Sequence[Trace]]) -> None:
+    known = {case.id for case in cases}
+    for name, traces in replies.items():
+        stray = next((trace.case_id for trace in traces if trace.case_id not in known), None)
+        if stray is not None:
+            raise DataError(
+                f"{name}: a reply names case {stray!r}, which is not among the {len(known)} cases. "
+                "Score replies with the file of cases that they were written for."
+            )
 
 
 def _take(tally: Tally) -> dict[str, Any]:
