@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from gazal.config.alarms import AlarmsConfig, TruthChannel
-from gazal.config.base import Count, Listed, Share
+from gazal.config.base import Count, Listed
 from gazal.config.data import Source
 from gazal.config.engine import EngineConfig
 from gazal.config.optim import OptimConfig
@@ -57,9 +57,6 @@ class GRPOConfig(OptimConfig):
     """Weight of what each reasoning step earns by itself, where a case has a truth: its tokens are pushed by
     how much better the step stands (supported 1, unknown 0, contradicted -1) than the same step of the other
     replies to its case. 0 lets every token share the advantage of its reply alone."""
-    worse: Share = 1.0
-    """Weight of replies that did worse than their group. At 0 only the better ones are learnt from, which
-    keeps a small model from losing its way in short runs; entropy falls faster, so watch it."""
     scale_advantages: bool = False
     """Divide by the standard deviation of the group. False does not (Dr. GRPO)."""
     engine: EngineConfig = EngineConfig()

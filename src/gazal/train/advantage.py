@@ -99,20 +99,6 @@ def compute_component_advantages(
     )
 
 
-def weigh_worse(advantages: Advantages, weight: float) -> Advantages:
-    """The same, with what did worse than its group counting ``weight`` (0 to 1) of what it did.
-
-    With 0 only the better replies of a group are learnt from. Pushing away from a reply spreads its
-    probability over everything else, most of which is no better; where a small model draws the replies, that
-    raises entropy faster than it teaches.
-    """
-    if weight == 1.0:
-        return advantages
-    return _sum_up(
-        tuple(tuple(value if value > 0.0 else weight * value for value in g) for g in advantages.values_PG)
-    )
-
-
 def compare_steps(worth_GS: Sequence[Sequence[float]]) -> list[list[float]]:
     """Compare each step with those of the same number in the other replies of its group.
 

@@ -18,7 +18,6 @@ from gazal.train.advantage import (
     compare_steps,
     compute_advantages,
     compute_component_advantages,
-    weigh_worse,
 )
 
 Draw = Callable[[int, Sequence[Case]], list[Case]]
@@ -138,11 +137,9 @@ def find_advantages(groups: Sequence[Group], config: GRPOConfig) -> Advantages:
     """Compare the replies of each group with each other, by the settings of the stage."""
     if config.advantage == "per_component":
         components_PG = [[list_components(v, config.reward) for v in group.verdicts] for group in groups]
-        found = compute_component_advantages(components_PG, list_weights(config.reward))
-    else:
-        totals_PG = [[verdict.total for verdict in group.verdicts] for group in groups]
-        found = compute_advantages(totals_PG, scale_advantages=config.scale_advantages)
-    return weigh_worse(found, config.worse)
+        return compute_component_advantages(components_PG, list_weights(config.reward))
+    totals_PG = [[verdict.total for verdict in group.verdicts] for group in groups]
+    return compute_advantages(totals_PG, scale_advantages=config.scale_advantages)
 
 
 def has_signal(group: Group, config: GRPOConfig) -> bool:
