@@ -11,6 +11,7 @@ import typer
 from gazal import __version__
 from gazal.cli.attack import attack
 from gazal.cli.cases import cases
+from gazal.cli.curate import curate
 from gazal.cli.doctor import doctor
 from gazal.cli.evaluate import evaluate
 from gazal.cli.report import report
@@ -27,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(cases)
+app.command()(curate)
 app.command()(run)
 app.command()(pretrain)
 app.command()(sft)

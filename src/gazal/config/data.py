@@ -55,4 +55,12 @@ class FileSource(Settings):
     """A ``replies.jsonl``: the replies to learn from."""
 
 
-Source = Annotated[WorldSource | SuiteSource | FileSource, Field(discriminator="source")]
+class CuratedSource(Settings):
+    """A set that ``gazal curate`` made."""
+
+    source: Literal["curated"] = "curated"
+    path: Annotated[Path, Field(strict=False)]
+    """Its folder, as seen from the folder in which the command runs."""
+
+
+Source = Annotated[WorldSource | SuiteSource | FileSource | CuratedSource, Field(discriminator="source")]

@@ -7,10 +7,11 @@ from random import Random
 
 from gazal.cases.explained import EXPLAINED, find_explained, load_explained, read_explained
 from gazal.cases.table import find_suite, load_suite, locate_suite
-from gazal.config.data import FileSource, Source, SuiteSource, WorldSource
+from gazal.config.data import CuratedSource, FileSource, Source, SuiteSource, WorldSource
 from gazal.core.case import Case
 from gazal.core.store import read_cases, read_traces
 from gazal.core.trace import Trace
+from gazal.curate.formats import read_examples
 from gazal.errors import ConfigError, DataError
 from gazal.score.answer import judge_answer
 from gazal.score.format import judge_format
@@ -141,6 +142,8 @@ def _read_cases(source: Source, seed: int) -> Iterator[Case]:
             yield from load_suite(name)
         case FileSource(cases=path):
             yield from read_cases(path)
+        case CuratedSource(path=path):
+            yield from (example.case for example in read_examples(path))
 
 
 def _cut(cases: Iterator[Case], source: Source, limit: int | None, seed: int) -> Iterator[Case]:
@@ -168,6 +171,8 @@ def _read_examples(source: Source, seed: int, dropped: Counter[str]) -> Iterator
             raise refuse_keys(name)
         case FileSource(cases=path, replies=None):
             raise ConfigError(f"sft.examples: {path} comes without replies. Name their file with `replies`.")
+        case CuratedSource(path=path):
+            yield from ((example.case, example.trace) for example in read_examples(path))
         case FileSource(cases=path, replies=replies):
             assert replies is not None
             yield from _join(read_cases(path), read_traces(replies), str(replies))

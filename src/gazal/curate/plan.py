@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gazal.cases.explained import EXPLAINED, find_explained
 from gazal.cases.table import find_suite, locate_suite
-from gazal.config.data import FileSource, Source, SuiteSource, WorldSource
+from gazal.config.data import CuratedSource, FileSource, Source, SuiteSource, WorldSource
 from gazal.curate.gather import gather_cases, gather_examples, is_at_hand, refuse_keys
 from gazal.errors import ConfigError, DataError
 
@@ -44,11 +44,12 @@ def look_at(source: Source, seed: int, *, learned: bool, limit: int | None = Non
             return Asked(what=what, n=_cut(_count_world(source), limit))
         case SuiteSource():
             return _look_at_suite(source, learned, limit)
-        case FileSource(cases=path):
+        case FileSource() | CuratedSource():
+            path = source.cases if isinstance(source, FileSource) else source.path
             found = gather_examples([source], seed) if learned else gather_cases([source], seed)
             if not (n := sum(1 for _ in found)):
                 raise DataError(f"{path}: holds nothing. Write cases into it, or take the source out.")
-            return Asked(what=f"file {path}", n=_cut(n, limit), at=path)
+            return Asked(what=f"{source.source} {path}", n=_cut(n, limit), at=path)
 
 
 def find_repeats(sources: Sequence[Source], seed: int) -> list[int]:
@@ -64,6 +65,8 @@ def find_repeats(sources: Sequence[Source], seed: int) -> list[int]:
                 key = source.suite
             case FileSource():
                 key = source.cases.absolute()
+            case CuratedSource():
+                key = source.path.absolute()
         if key in seen:
             found.append(place)
         seen.add(key)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from gazal.cases.explained import EXPLAINED
-from gazal.config.data import FileSource, Source, SuiteSource, WorldSource
+from gazal.config.data import CuratedSource, FileSource, Source, SuiteSource, WorldSource
 from gazal.config.recipe import Recipe
+from gazal.core.example import EXAMPLES
 from gazal.core.stage import StageFolder
 from gazal.core.store import CASES, REPLIES, write_cases, write_traces
 from gazal.curate.gather import find_files, gather_cases, gather_examples, leave_out_absent, refuse_keys
@@ -65,6 +66,8 @@ def list_inputs(recipe: Recipe) -> dict[str, Path]:
                     inputs[f"{name}.{place}.cases"] = source.cases
                     if source.replies is not None:
                         inputs[f"{name}.{place}.replies"] = source.replies
+                case CuratedSource(path=path):
+                    inputs[f"{name}.{place}.curated"] = path / EXAMPLES
                 case SuiteSource(suite=suite) if name == "sft" and suite not in EXPLAINED:
                     raise refuse_keys(suite)
                 case SuiteSource():

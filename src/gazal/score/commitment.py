@@ -189,7 +189,7 @@ def _read_named(rest: str, texts: Mapping[str, str]) -> list[str]:
         return []  # "Each option:", and then all of them.
     by_text = _find_text(rest, texts)
     found = _LETTER.match(rest)
-    letter = (found[1] or found[2]).upper() if found else None
+    letter = (found[1] or found[2]).upper() if found else ""
     if found is None or letter not in texts:
         return [by_text] if by_text else []
     after = rest[found.end() :]

@@ -1,0 +1,195 @@
+"""Rows of published training sets in the layouts that the field uses, as a case and a reply in our format.
+
+| layout | columns |
+|---|---|
+| gazal | ``case`` (a record), ``reply``, ``lineage`` |
+| case | ``case`` (a text), ``reasoning``, ``answer`` |
+| MedReason | ``question``, ``reasoning``, ``answer``, ``options`` where it has some |
+| medical-o1 | ``Question``, ``Complex_CoT``, ``Response`` |
+| chat | ``messages``: what the user asks, what the assistant replies |
+
+Reasoning is cut into steps at its lines, or at its sentences where it is one line; no word is added.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gazal.core.case import LETTERS, Case, hash_content
+from gazal.core.chat import CLOSE, OPEN, read_reply, write_reply
+from gazal.errors import DataError
+
+MOST_STEPS = 24
+_NUMBERED = re.compile(
+    r"^\s*(?:[-*#>]+\s*)?(?:\*\*)?(?:step\s*)?\d{1,2}\s*[.):]\s*(?:\*\*)?\s*", re.IGNORECASE
+)
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
+_OPTION = re.compile(r"(?m:^)\s*\(?([A-J])\s*[.):]\s*(.+?)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What a row of another set says."""
+
+    question: str
+    options: Mapping[str, str]
+    answer: str
+    """A letter of the options, else a text."""
+    reasoning: str
+    response: str
+    """What is said after the reasoning; the answer where the set has no such column."""
+
+
+class Unreadable(DataError):
+    """A row that is no example; ``reason`` can be counted."""
+
+    def __init__(self, reason: str, what: str):
+        """Say which sort of fault it is, and where."""
+        super().__init__(what)
+        self.reason = reason
+
+
+def read_row(value: Mapping[str, Any], source: str, licence: str) -> tuple[Case, str]:
+    """A case and a reply in our format.
+
+    Args:
+        value: One JSON object in one of the layouts but gazal's own.
+        source: Stands first in the id.
+        licence: Of the set.
+
+    Raises:
+        Unreadable: With a reason: ``unknown_layout``, ``wrong_type``, ``missing``, ``no_reasoning``.
+    """
+    row = _read(value)
+    steps = cut_steps(row.reasoning)
+    if len(steps) < 2:
+        raise Unreadable("no_reasoning", f"{len(steps)} steps of reasoning; two are the least")
+    options = dict(row.options)
+    key = hash_content("", row.question, options)
+    try:
+        case = Case(
+            id=f"{source}/train/{key}",
+            kind="exam",
+            question=row.question,
+            options=options,
+            answer=row.answer,
+            licence=licence,
+        )
+    except DataError as error:
+        raise Unreadable("no_case", str(error)) from None
+    return case, write_reply(steps, row.response or row.answer, row.answer)
+
+
+def cut_steps(reasoning: str) -> list[str]:
+    """Reasoning as at most `MOST_STEPS` steps of one line each, without numbers of their own."""
+    lines = [line for line in reasoning.splitlines() if re.search(r"\w", line)]
+    if len(lines) < 2:
+        lines = _SENTENCE.split(reasoning.strip())
+    steps = [" ".join(_NUMBERED.sub("", line).split()) for line in lines]
+    steps = [step for step in steps if len(step.split()) >= 2]
+    per = -(-len(steps) // MOST_STEPS) if steps else 1
+    return [" ".join(steps[n : n + per]) for n in range(0, len(steps), per)]
+
+
+def _read(value: Mapping[str, Any]) -> Row:
+    if "Complex_CoT" in value:
+        response = _take(value, "Response")
+        answer = _shorten(response)
+        return Row(
+            question=_take(value, "Question"),
+            options={},
+            answer=answer,
+            reasoning=_take(value, "Complex_CoT"),
+            response=response,
+        )
+    if "messages" in value:
+        return _read_chat(value["messages"])
+    name = next((name for name in ("question", "case") if name in value), None)
+    if name is None or not value.keys() & {"reasoning", "answer"}:
+        raise Unreadable("unknown_layout", f"columns {', '.join(map(str, list(value)[:8]))}")
+    question, options = _take(value, name), _read_options(value.get("options"))
+    return Row(
+        question=question,
+        options=options,
+        answer=_find_answer(_take(value, "answer"), options),
+        reasoning=_take(value, "reasoning") if "reasoning" in value else "",
+        response="" if options else _take(value, "answer"),
+    )
+
+
+def _read_chat(messages: Any) -> Row:
+    if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
+        raise Unreadable("wrong_type", f"messages is {messages!r:.60}")
+    said = {
+        role: [m.get("content") for m in messages if m.get("role") == role] for role in ("user", "assistant")
+    }
+    if not said["user"] or not said["assistant"]:
+        raise Unreadable("missing", "no user's or no assistant's message")
+    asked, replied = said["user"][-1], said["assistant"][-1]
+    if not isinstance(asked, str) or not isinstance(replied, str):
+        raise Unreadable("wrong_type", f"content is {replied!r:.60}")
+    options = dict(_OPTION.findall(asked))
+    options = options if list(options) == list(LETTERS[: len(options)]) and len(options) > 1 else {}
+    reply = read_reply(replied)
+    before, closed, after = replied.partition(CLOSE)
+    reasoning = before.replace(OPEN, "") if closed else replied
+    answer = reply.answer or _shorten(after if closed else replied)
+    question = asked[: asked.index(f"{next(iter(options))}")].strip() if options else asked
+    return Row(
+        question=question or asked,
+        options=options,
+        answer=_find_answer(answer, options),
+        reasoning="\n".join(reply.steps) or reasoning,
+        response=(after if closed else answer).strip().split("**Answer:**")[0].strip() or answer,
+    )
+
+
+def _read_options(value: Any) -> dict[str, str]:
+    """From a mapping, a list, a JSON text of either, or lines that begin with a letter."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return dict(_OPTION.findall(value))
+    if isinstance(value, Mapping):
+        return {str(letter): str(text) for letter, text in value.items() if text}
+    if isinstance(value, list):
+        return dict(zip(LETTERS, map(str, value), strict=False))
+    if value is None:
+        return {}
+    raise Unreadable("wrong_type", f"options is {value!r:.60}")
+
+
+def _find_answer(answer: str, options: Mapping[str, str]) -> str:
+    """The letter that an answer names; the answer itself where there are no options."""
+    if not options:
+        return _shorten(answer)
+    plain = " ".join(answer.split()).rstrip(".")
+    if plain in options:
+        return plain
+    whole = [k for k, text in options.items() if text.rstrip(".").casefold() == plain.casefold()]
+    begun = [k for k, text in options.items() if plain.casefold().startswith(text.rstrip(".").casefold())]
+    lettered = re.match(r"\(?([A-J])\)?\s*[.):]", plain)
+    for found in (whole, begun, [lettered[1]] if lettered and lettered[1] in options else []):
+        if len(found) == 1:
+            return found[0]
+    raise Unreadable("no_key", f"answer {answer!r:.60} names none of the options")
+
+
+def _shorten(text: str) -> str:
+    """The last sentence of a text, as what it comes to."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    return _SENTENCE.split(lines[-1])[-1][:300].replace("{", "(").replace("}", ")") if lines else ""
+
+
+def _take(value: Mapping[str, Any], name: str) -> str:
+    if name not in value:
+        raise Unreadable("missing", f"no {name}")
+    found = value[name]
+    if not isinstance(found, str):
+        raise Unreadable("wrong_type", f"{name} is {found!r:.60}")
+    if not found.strip():
+        raise Unreadable("missing", f"{name} is empty")
+    return found

@@ -1,0 +1,180 @@
+"""From incoming rows to a set to learn from: each row is kept or dropped with a reason, once.
+
+One pass, one line out for each row in, so a pass that was stopped is gone on with: what it wrote is read
+again, and as many rows are passed over.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from gazal.cases.overlap import Overlap
+from gazal.core.example import EXAMPLES, Example, parse_example, write_example
+from gazal.core.store import read_objects
+from gazal.curate.checks import Limits, find_fault, judge
+from gazal.curate.dedup import Seen
+from gazal.curate.incoming import Incoming
+from gazal.errors import DataError
+
+DROPPED = "dropped.jsonl"
+SHOWN = 400
+"""Characters of a question that are shown of a row that was dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How a set is built."""
+
+    limits: Limits
+    without: frozenset[str] = frozenset()
+    """Sources to leave out."""
+    most: int | None = None
+    """Stop when so many are kept."""
+
+
+def build(
+    rows: Iterator[Incoming], rules: Rules, against: Overlap | None, folder: Path
+) -> Iterator[tuple[int, int]]:
+    """Write ``examples.jsonl`` and ``dropped.jsonl``; goes on where it was stopped.
+
+    Args:
+        rows: What comes in, in the same order each time.
+        rules: What is kept.
+        against: Evaluation items that nothing may be a copy of; None leaves that out.
+        folder: Where the two files are or grow.
+
+    Yields:
+        Rows read and examples kept so far, now and then.
+
+    Raises:
+        DataError: The files cannot be written, or hold something else.
+    """
+    seen = Seen()
+    done = kept = _take_up(folder, seen)
+    done += _count_lines(folder / DROPPED)
+    try:
+        with ExitStack() as stack:
+            examples = stack.enter_context((folder / EXAMPLES).open("ab"))
+            dropped = stack.enter_context((folder / DROPPED).open("ab"))
+            for number, row in enumerate(rows, 1):
+                if rules.most is not None and kept >= rules.most:
+                    break
+                if number > done:
+                    kept += _settle(row, rules, against, seen, examples, dropped)
+                if number % 500 == 0:
+                    yield number, kept
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be written ({error.strerror}). Make room, then run the same command again."
+        ) from error
+    yield len(seen), kept
+
+
+def count(folder: Path) -> dict[str, Any]:
+    """What a set holds and what was dropped, by kind, source, licence, difficulty and reason."""
+    counts = {name: Counter[str]() for name in ("kind", "source", "licence", "difficulty", "teacher")}
+    lengths: list[int] = []
+    if (folder / EXAMPLES).stat().st_size:
+        for number, value in read_objects(folder / EXAMPLES):
+            example = parse_example(value, f"{folder / EXAMPLES}, line {number}")
+            counts["kind"][example.case.kind] += 1
+            counts["source"][example.lineage.source] += 1
+            counts["licence"][example.lineage.licence] += 1
+            counts["difficulty"][example.case.tags.difficulty or "not told"] += 1
+            counts["teacher"][example.lineage.teacher or "not told"] += 1
+            lengths.append(len(example.case.question) + len(example.reply))
+    reasons, leaks = Counter[str](), Counter[str]()
+    if (folder / DROPPED).stat().st_size:
+        for _, value in read_objects(folder / DROPPED):
+            reasons[value["reason"]] += 1
+            if value["reason"] == "leak":
+                leaks[str(value["of"]).partition("/")[0]] += 1
+    return {
+        "kept": len(lengths),
+        "dropped": dict(reasons.most_common()),
+        "leaks": dict(leaks.most_common()),
+        "lengths": lengths,
+        **{name: dict(found.most_common()) for name, found in counts.items()},
+    }
+
+
+def _settle(
+    row: Incoming, rules: Rules, against: Overlap | None, seen: Seen, examples: BinaryIO, dropped: BinaryIO
+) -> int:
+    """Write one row to where it belongs; 1 where it is kept."""
+    fault = _find_reason(row, rules, against, seen)
+    if fault is None:
+        assert row.example is not None
+        judged = {name: score.why for name, score in judge(row.example).items()}
+        lineage = replace(row.example.lineage, judged=judged)
+        examples.write(write_example(replace(row.example, lineage=lineage)) + b"\n")
+        examples.flush()
+        seen.add(row.example.case)
+        return 1
+    told = {"where": row.where, "source": row.source, "row": row.row, **fault}
+    if row.example is not None:
+        told |= {"id": row.example.case.id, "question": row.example.case.question[:SHOWN]}
+    dropped.write(json.dumps(told).encode() + b"\n")
+    dropped.flush()
+    return 0
+
+
+def _find_reason(row: Incoming, rules: Rules, against: Overlap | None, seen: Seen) -> dict[str, Any] | None:
+    """Why a row is not kept: ``reason``, ``what`` was seen, and what a repeat or leak is a copy ``of``."""
+    example = row.example
+    if example is None:
+        return {"reason": row.reason, "what": row.what}
+    if rules.without & {row.source, example.lineage.source}:
+        return {"reason": "left_out", "what": f"source {row.source}"}
+    if (fault := find_fault(example, rules.limits)) is not None:
+        return {"reason": fault[0], "what": fault[1]}
+    if (repeat := seen.find(example.case)) is not None:
+        name = "exact_duplicate" if repeat.exact else "near_duplicate"
+        return {"reason": name, "of": repeat.case_id, "what": f"similarity {repeat.similarity:.2f}"}
+    return _find_leak(example, against)
+
+
+def _find_leak(example: Example, against: Overlap | None) -> dict[str, Any] | None:
+    if against is None:
+        return None
+    match = against.find(example.case.question, tuple(example.case.options.values()))
+    if match is None:
+        return None
+    return {
+        "reason": "leak",
+        "of": match.case_id,
+        "what": f"{match.how}, {match.score:.2f} of the words",
+        "pair": match.question[:SHOWN],
+    }
+
+
+def _take_up(folder: Path, seen: Seen) -> int:
+    """Read what an earlier pass kept; a last line that was torn is taken off."""
+    path = folder / EXAMPLES
+    for part in (path, folder / DROPPED):
+        _cut_torn(part)
+    if not path.stat().st_size:
+        return 0
+    for number, value in read_objects(path):
+        seen.add(parse_example(value, f"{path}, line {number}").case)
+    return len(seen)
+
+
+def _cut_torn(path: Path) -> None:
+    path.touch()
+    with path.open("rb+") as file:
+        content_end = 0
+        for line in file:
+            if not line.endswith(b"\n"):
+                break
+            content_end += len(line)
+        file.truncate(content_end)
+
+
+def _count_lines(path: Path) -> int:
+    with path.open("rb") as file:
+        return sum(1 for _ in file)

@@ -1,0 +1,73 @@
+"""A curated set as Parquet, in columns that other trainers read: chat, question, reasoning, answer."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gazal.core.chat import HEADING, write_prompt
+from gazal.core.example import EXAMPLES, Example, parse_example
+from gazal.core.store import read_objects
+
+PARQUET = "examples.parquet"
+BATCH = 5_000
+
+
+def write_parquet(folder: Path) -> Path:
+    """Write ``examples.parquet`` beside ``examples.jsonl``, a batch at a time.
+
+    Columns: ``id``, ``kind``, ``question``, ``options`` (a JSON text), ``answer`` (letter or text),
+    ``answer_text``, ``reasoning`` (the steps, a line each), ``response`` (what follows them), ``messages``
+    (``role`` and ``content``: what gazal itself trains on), ``source``, ``licence``.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text = pa.string()
+    message = pa.list_(pa.struct([("role", text), ("content", text)]))
+    names = ("id", "kind", "question", "options", "answer", "answer_text", "reasoning", "response")
+    fields = [*((name, text) for name in names), ("messages", message), ("source", text), ("licence", text)]
+    target = folder / PARQUET
+    with pq.ParquetWriter(target, pa.schema(fields)) as writer:
+        rows: list[dict[str, Any]] = []
+        for example in read_examples(folder):
+            rows.append(tell_row(example))
+            if len(rows) == BATCH:
+                writer.write_table(pa.Table.from_pylist(rows, schema=writer.schema))
+                rows = []
+        writer.write_table(pa.Table.from_pylist(rows, schema=writer.schema))
+    return target
+
+
+def read_examples(folder: Path) -> Iterator[Example]:
+    """The examples of a curated set.
+
+    Raises:
+        DataError: At the first line that is none.
+    """
+    path = folder / EXAMPLES
+    for number, value in read_objects(path):
+        yield parse_example(value, f"{path}, line {number}")
+
+
+def tell_row(example: Example) -> dict[str, Any]:
+    """One example in the columns of `write_parquet`."""
+    case, reply = example.case, example.trace.reply
+    response = reply.after.partition(HEADING)[2] or reply.after
+    question = f"{case.context}\n\n{case.question}" if case.context else case.question
+    return {
+        "id": case.id,
+        "kind": case.kind,
+        "question": question,
+        "options": json.dumps(dict(case.options)),
+        "answer": case.answer,
+        "answer_text": case.options.get(case.answer, case.answer),
+        "reasoning": "\n".join(reply.steps),
+        "response": response.strip(),
+        "messages": [
+            {"role": "user", "content": write_prompt(case)},
+            {"role": "assistant", "content": example.reply},
+        ],
+        "source": example.lineage.source,
+        "licence": example.lineage.licence,
+    }
