@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gazal.config.adapter import AdapterConfig
 from gazal.config.alarms import AlarmsConfig, Remedy, TruthChannel
 from gazal.config.base import Settings
-from gazal.config.data import FileSource, SuiteSource, WorldSource
+from gazal.config.data import CuratedSource, FileSource, SuiteSource, WorldSource
 from gazal.config.endpoint import Endpoint
 from gazal.config.engine import EngineConfig
 from gazal.config.evaluate import EvaluateConfig
@@ -30,6 +30,7 @@ WHOLE = (
     AdapterConfig(),
     WorldSource(n=7),
     SuiteSource(suite="medqa_4opt"),
+    CuratedSource(path=Path("sets/one")),
     FileSource.model_validate({"cases": "cases.jsonl"}),
     SFTConfig(examples=CASES, **STEPS),
     GRPOConfig(cases=CASES, **STEPS),

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gazal.core.case import LETTERS, Case, hash_content
-from gazal.core.chat import CLOSE, OPEN, read_reply, write_reply
+from gazal.core.chat import CLOSE, HEADING, OPEN, read_reply, write_reply
 from gazal.errors import DataError
 
 MOST_STEPS = 24
@@ -39,7 +39,7 @@ class Row:
     """A letter of the options, else a text."""
     reasoning: str
     response: str
-    """What is said after the reasoning; the answer where the set has no such column."""
+    """What is said after the reasoning; empty where the set has no such column."""
 
 
 class Unreadable(DataError):
@@ -79,7 +79,8 @@ def read_row(value: Mapping[str, Any], source: str, licence: str) -> tuple[Case,
         )
     except DataError as error:
         raise Unreadable("no_case", str(error)) from None
-    return case, write_reply(steps, row.response or row.answer, row.answer)
+    assessment = row.response if re.search(r"[^\W\d_]{2}", row.response) else steps[-1]
+    return case, write_reply(steps, assessment, row.answer)
 
 
 def cut_steps(reasoning: str) -> list[str]:
@@ -142,7 +143,7 @@ def _read_chat(messages: Any) -> Row:
         options=options,
         answer=_find_answer(answer, options),
         reasoning="\n".join(reply.steps) or reasoning,
-        response=(after if closed else answer).strip().split("**Answer:**")[0].strip() or answer,
+        response=after.partition(HEADING)[2].partition("**Answer:**")[0].strip() or after.strip(),
     )
 
 

@@ -32,6 +32,8 @@ TELLING = 16.0
 except" 8."""
 PLAIN = 16
 """Words below which two questions may differ in the one word that matters."""
+LEAST_PART = 0.35
+"""Of an item's weight: a shorter piece of its stem is not the item."""
 _TRIVIAL = frozenset({"yes", "no"})
 _WORD = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -123,6 +125,8 @@ class Overlap:
             return self._tell(number, "options", score)
         if fewer < SHORT or score < 0.6:
             return None
+        if self._weigh(text.words) < LEAST_PART * self._weigh(item.words):
+            return None  # "Which of the following is the most likely diagnosis?" stands in many a stem.
         longer = max(len(text.joined), len(item.joined)) > 1.25 * min(len(text.joined), len(item.joined))
         alike = (fuzz.partial_ratio if longer else fuzz.ratio)(text.joined, item.joined, score_cutoff=70.0)
         plain = fewer < PLAIN
@@ -138,7 +142,7 @@ class Overlap:
         """Weight of the words in common over that of the lighter text."""
         common = (Counter(a) & Counter(b)).elements()
         lighter = min(self._weigh(a), self._weigh(b))
-        return self._weigh(common) / lighter if lighter else 0.0
+        return min(1.0, self._weigh(common) / lighter) if lighter else 0.0
 
     def _weigh(self, words: Iterable[str]) -> float:
         return sum(self._weights.get(word, self._unknown) for word in words)

@@ -6,7 +6,7 @@ again, and as many rows are passed over.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 from gazal.cases.overlap import Overlap
 from gazal.core.example import EXAMPLES, Example, parse_example, write_example
+from gazal.core.score import Score
 from gazal.core.store import read_objects
 from gazal.curate.checks import Limits, find_fault, judge
 from gazal.curate.dedup import Seen
@@ -106,10 +107,11 @@ def _settle(
     row: Incoming, rules: Rules, against: Overlap | None, seen: Seen, examples: BinaryIO, dropped: BinaryIO
 ) -> int:
     """Write one row to where it belongs; 1 where it is kept."""
-    fault = _find_reason(row, rules, against, seen)
+    scores = judge(row.example) if row.example is not None else {}
+    fault = _find_reason(row, scores, rules, against, seen)
     if fault is None:
         assert row.example is not None
-        judged = {name: score.why for name, score in judge(row.example).items()}
+        judged = {name: score.why for name, score in scores.items()}
         lineage = replace(row.example.lineage, judged=judged)
         examples.write(write_example(replace(row.example, lineage=lineage)) + b"\n")
         examples.flush()
@@ -123,14 +125,16 @@ def _settle(
     return 0
 
 
-def _find_reason(row: Incoming, rules: Rules, against: Overlap | None, seen: Seen) -> dict[str, Any] | None:
+def _find_reason(
+    row: Incoming, scores: Mapping[str, Score], rules: Rules, against: Overlap | None, seen: Seen
+) -> dict[str, Any] | None:
     """Why a row is not kept: ``reason``, ``what`` was seen, and what a repeat or leak is a copy ``of``."""
     example = row.example
     if example is None:
         return {"reason": row.reason, "what": row.what}
     if rules.without & {row.source, example.lineage.source}:
         return {"reason": "left_out", "what": f"source {row.source}"}
-    if (fault := find_fault(example, rules.limits)) is not None:
+    if (fault := find_fault(example, scores, rules.limits)) is not None:
         return {"reason": fault[0], "what": fault[1]}
     if (repeat := seen.find(example.case)) is not None:
         name = "exact_duplicate" if repeat.exact else "near_duplicate"

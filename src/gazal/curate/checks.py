@@ -27,13 +27,13 @@ class Limits:
     """Least share of the letters that are Latin: drops other scripts."""
 
 
-def find_fault(example: Example, limits: Limits) -> tuple[str, str] | None:
+def find_fault(example: Example, scores: Mapping[str, Score], limits: Limits) -> tuple[str, str] | None:
     """The first reason not to learn from an example, and what was seen; None where there is none."""
-    return next(_list_faults(example, limits), None)
+    return next(_list_faults(example, scores, limits), None)
 
 
 def judge(example: Example) -> dict[str, Score]:
-    """What the judges say that let an example through; those of steps where its case has a truth."""
+    """What the judges say that let an example through: of steps, too, where its case has a truth."""
     names = ("answer", "format", *(("grounding", "process") if example.case.truth is not None else ()))
     return {name: JUDGES[name](example.case, example.trace) for name in names}
 
@@ -50,7 +50,7 @@ def _list_misjudged(scores: Mapping[str, Score]) -> Iterator[tuple[str, str]]:
             yield "wrong_step", f"step {wrong}: {steps[wrong - 1].why}"
 
 
-def _list_faults(example: Example, limits: Limits) -> Iterator[tuple[str, str]]:
+def _list_faults(example: Example, scores: Mapping[str, Score], limits: Limits) -> Iterator[tuple[str, str]]:
     case, whole = example.case, f"{example.case.context}\n{example.case.question}"
     n = len(whole) + len(example.reply)
     if len(case.question) < limits.least_chars:
@@ -59,7 +59,7 @@ def _list_faults(example: Example, limits: Limits) -> Iterator[tuple[str, str]]:
         yield "too_long", f"{n:,} characters; {limits.most_chars:,} are the most"
     if case.split in ("test", "validation", "dev"):
         yield "evaluation_split", f"{case.id} is kept for evaluation"
-    yield from _list_misjudged(judge(example))
+    yield from _list_misjudged(scores)
     letters = _LETTERS.findall(whole)
     latin = sum(letter.isascii() or "\u00c0" <= letter <= "\u024f" for letter in letters)
     if letters and latin < limits.latin * len(letters):

@@ -34,8 +34,8 @@ class Repeat:
 class Seen:
     """Questions that were kept so far.
 
-    Near duplicates also have the same answer and the same numbers, but for those that one of them leaves out:
-    two cases that differ in a finding, and so in their key, or in a number are what a model has to tell apart.
+    Near duplicates also have the same answer and the same numbers, but for those that one leaves out: two
+    cases that differ in a finding, and so in their key, or in a number are what a model has to tell apart.
     """
 
     def __init__(self) -> None:
