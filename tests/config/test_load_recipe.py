@@ -79,7 +79,8 @@ def test_a_dumped_recipe_reads_back_and_dumps_the_same(write):
         ),
         (
             GOOD.replace("{source: world, n: 10}]", "{source: word, n: 10}]"),
-            "sft.examples.0: source must be one of world, suite, file, curated; got 'word'. Did you mean world?",
+            "sft.examples.0: source must be one of world, suite, file, curated; got 'word'. Did you mean "
+            "world?",
         ),
         (GOOD.replace("{source: world, n: 10}]", "{n: 10}]"), "sft.examples.0: it does not say its source"),
         (

@@ -1,6 +1,7 @@
 """Every setting is closed, frozen and strict; values that cannot work together are refused."""
 
 import math
+from pathlib import Path
 from typing import get_args
 
 import pytest

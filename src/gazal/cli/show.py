@@ -27,10 +27,16 @@ def show(
     run: Annotated[
         Path | None, typer.Option(help="Or the folder of a run: what each stage did with the case.")
     ] = None,
+    curated: Annotated[
+        Path | None, typer.Option("--set", help="Or a curated set: where its example comes from.")
+    ] = None,
 ) -> None:
     """Show a case: question, truth, check, solution and replies, each step marked + (supported), x or ?."""
     from gazal.core.store import read_cases, read_traces
 
+    if curated is not None and cases is run is None:
+        _show_example(case_id, curated)
+        return
     if run is not None and cases is None:
         if replies is not None:
             raise ConfigError("--replies goes with --cases: a run has its own replies. Leave it out.")
@@ -38,7 +44,8 @@ def show(
         return
     if cases is None or run is not None:
         raise ConfigError(
-            "say where the case is: --cases FILE, or --run FOLDER of a run, such as runs/demo; not both."
+            "say where the case is: --cases FILE, --run FOLDER of a run, such as runs/demo, or --set FOLDER "
+            "of a curated set; one of them."
         )
     case = _find(read_cases(cases), case_id, cases)
     _show_case(case)
@@ -55,11 +62,37 @@ def _show_way(case_id: str, run: Path) -> None:
     known = {case.id: case for found in gathered.values() for case in found.values()}
     case = _find(list(known.values()), case_id, run / "cases")
     way = read_way(run, case, gathered)
+    _show_sources(case.id, run)
     for part in tell_way(way, _show_case(case)):
         if isinstance(part, str):
             typer.echo(part)
         else:
             _show_trace(case, part.trace, part.title, part.brief)
+
+
+def _show_sources(case_id: str, run: Path) -> None:
+    """Where an example of a curated set comes from, before what a run did with it."""
+    from gazal.cli.show_set import find_example, list_sets, tell_lineage
+
+    for folder in list_sets(run):
+        try:
+            found = find_example(folder, case_id)
+        except DataError:
+            continue
+        for line in () if isinstance(found, dict) else tell_lineage(found, folder):
+            typer.echo(line)
+
+
+def _show_example(wanted: str, folder: Path) -> None:
+    from gazal.cli.show_set import find_example, tell_dropped, tell_lineage
+
+    found = find_example(folder, wanted)
+    if isinstance(found, dict):
+        typer.echo("\n".join(tell_dropped(found, folder)))
+        return
+    typer.echo("\n".join(tell_lineage(found, folder)))
+    _show_case(found.case)
+    _show_trace(found.case, found.trace)
 
 
 def _show_case(case: "Case") -> "Trace | None":
