@@ -39,7 +39,8 @@ def show_results(whole: Mapping[str, Any]) -> None:
         typer.echo("floor: accuracy of a classifier that sees only the options of cases without twins")
     _show_protocols(whole.get("protocols", {}))
     if whole["paired"]:
-        table = _start("a", "b", "suite", "n", "b - a", "95 %", "p", "only a right", "only b right")
+        columns = ("n", "b - a", "95 %", "p", "p (Holm)", "detectable", "only a right", "only b right")
+        table = _start("a", "b", "suite", *columns)
         for pair in whole["paired"]:
             low, high = pair["ci95"]
             shown = (
@@ -47,11 +48,27 @@ def show_results(whole: Mapping[str, Any]) -> None:
                 f"{pair['delta']:+.3f}",
                 f"{low:+.3f} to {high:+.3f}",
                 f"{pair['p']:.2g}",
+                f"{pair['p_holm']:.2g}" if "p_holm" in pair else "",
+                f"{pair['detectable']:.3f}" if "detectable" in pair else "",
             )
             only = (str(pair["only_a"]), str(pair["only_b"]))
             table.add_row(pair["a"], pair["b"], pair["suite"], *shown, *only)
-        typer.echo("paired differences in accuracy (exact McNemar test)")
+        typer.echo("paired differences in accuracy (exact McNemar test; Holm: corrected for all of a suite)")
         _print(table)
+        typer.echo("detectable: the smallest true difference that so many cases find four times in five")
+    _show_calibration(whole.get("calibration", {}))
+
+
+def _show_calibration(calibration: Mapping[str, Any]) -> None:
+    rows = [(suite, name, c) for suite, models in calibration.items() for name, c in models.items()]
+    if not rows:
+        return
+    table = _start("model", "suite", "stated", "accuracy", "confidence", "ECE", "Brier", "AURC")
+    for suite, name, found in rows:
+        shares = (f"{found[key]:.3f}" for key in ("accuracy", "mean", "ece", "brier", "aurc"))
+        table.add_row(name, suite, f"{found['n']} of {found['of']}", *shares)
+    typer.echo("confidence that replies state, held against being right")
+    _print(table)
 
 
 def _show_protocols(protocols: Mapping[str, Any]) -> None:

@@ -17,7 +17,9 @@ from gazal.core.pairs import find_pairs
 from gazal.core.trace import Trace
 from gazal.errors import DataError
 from gazal.evaluate.compare import Paired, compare_paired
+from gazal.evaluate.confidence import weigh_confidence
 from gazal.evaluate.counted import find_counted
+from gazal.evaluate.power import correct_many, find_detectable
 from gazal.evaluate.protocols import weigh_protocols
 from gazal.score.tally import Tally, find_floor, find_wilson, judge_all, tally_kinds
 
@@ -87,7 +89,7 @@ def summarise(
     """
     suites = split_suites(cases)
     _refuse_strays(cases, replies)
-    whole: dict[str, Any] = {"suites": {}, "evaluation": {}, "protocols": {}, "paired": []}
+    whole: dict[str, Any] = {"suites": {}, "evaluation": {}, "protocols": {}, "calibration": {}, "paired": []}
     for suite, asked in suites.items():
         ids = {case.id for case in asked}
         whole["suites"][suite] = {"n": len(asked), "of": find_published(suite), "limit": limit}
@@ -102,8 +104,28 @@ def summarise(
         whole["evaluation"][suite] = {name: asdict(result) for name, (result, _) in found.items()}
         whole["protocols"][suite] = protocols
         compared = compare_all(suite, {name: right for name, (_, right) in found.items()})
-        whole["paired"] += [asdict(paired) for paired in compared]
+        whole["paired"] += correct_paired([asdict(paired) for paired in compared])
+        stated = {
+            name: weigh_confidence(find_counted(asked, find_pairs(asked)), t) for name, t in replies.items()
+        }
+        whole["calibration"][suite] = {name: asdict(found) for name, found in stated.items() if found}
     return whole
+
+
+def correct_paired(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Paired differences of one suite with ``p_holm``, corrected for their number, and ``detectable``.
+
+    ``detectable`` is the smallest true difference that so many cases find four times in five.
+    """
+    corrected = correct_many([row["p"] for row in rows])
+    return [
+        row
+        | {
+            "p_holm": p,
+            "detectable": find_detectable(row["n"], (row["only_a"] + row["only_b"]) / row["n"]),
+        }
+        for row, p in zip(rows, corrected, strict=True)
+    ]
 
 
 def split_suites(cases: Sequence[Case]) -> dict[str, list[Case]]:
