@@ -11,6 +11,7 @@ import typer
 from gazal import __version__
 from gazal.cli.attack import attack
 from gazal.cli.cases import cases
+from gazal.cli.compare import compare
 from gazal.cli.curate import curate
 from gazal.cli.doctor import doctor
 from gazal.cli.evaluate import evaluate
@@ -34,6 +35,7 @@ app.command()(pretrain)
 app.command()(sft)
 app.command()(grpo)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(report)
 app.command()(doctor)
 app.command()(score)

@@ -27,12 +27,12 @@ def show_results(whole: Mapping[str, Any]) -> None:
         n, of = about["n"], about["of"]
         share = f"{n:,} of {of:,} cases" if of is not None and of != n else f"{n:,} cases"
         typer.echo(f"{suite}: {share}")
-        table = _start("model", "kind", *COLUMNS)
+        table = start_table("model", "kind", *COLUMNS)
         for name, result in models.items():
             kinds = result["by_kind"] if len(result["by_kind"]) > 1 else {}
             for kind, outcome in {**kinds, "all": result}.items():
                 table.add_row(name, kind, *_write(outcome))
-        _print(table)
+        print_table(table)
     if any(
         o["floor"] for ms in whole["evaluation"].values() for r in ms.values() for o in r["by_kind"].values()
     ):
@@ -40,7 +40,7 @@ def show_results(whole: Mapping[str, Any]) -> None:
     _show_protocols(whole.get("protocols", {}))
     if whole["paired"]:
         columns = ("n", "b - a", "95 %", "p", "p (Holm)", "detectable", "only a right", "only b right")
-        table = _start("a", "b", "suite", *columns)
+        table = start_table("a", "b", "suite", *columns)
         for pair in whole["paired"]:
             low, high = pair["ci95"]
             shown = (
@@ -54,7 +54,7 @@ def show_results(whole: Mapping[str, Any]) -> None:
             only = (str(pair["only_a"]), str(pair["only_b"]))
             table.add_row(pair["a"], pair["b"], pair["suite"], *shown, *only)
         typer.echo("paired differences in accuracy (exact McNemar test; Holm: corrected for all of a suite)")
-        _print(table)
+        print_table(table)
         typer.echo("detectable: the smallest true difference that so many cases find four times in five")
     _show_calibration(whole.get("calibration", {}))
 
@@ -63,12 +63,12 @@ def _show_calibration(calibration: Mapping[str, Any]) -> None:
     rows = [(suite, name, c) for suite, models in calibration.items() for name, c in models.items()]
     if not rows:
         return
-    table = _start("model", "suite", "stated", "accuracy", "confidence", "ECE", "Brier", "AURC")
+    table = start_table("model", "suite", "stated", "accuracy", "confidence", "ECE", "Brier", "AURC")
     for suite, name, found in rows:
         shares = (f"{found[key]:.3f}" for key in ("accuracy", "mean", "ece", "brier", "aurc"))
         table.add_row(name, suite, f"{found['n']} of {found['of']}", *shares)
     typer.echo("confidence that replies state, held against being right")
-    _print(table)
+    print_table(table)
 
 
 def _show_protocols(protocols: Mapping[str, Any]) -> None:
@@ -82,7 +82,7 @@ def _show_protocols(protocols: Mapping[str, Any]) -> None:
     ]
     if not rows:
         return
-    table = _start("model", "protocol", "suite", "n", "right", "accuracy", "95 %", *PROTOCOL_SHARES)
+    table = start_table("model", "protocol", "suite", "n", "right", "accuracy", "95 %", *PROTOCOL_SHARES)
     for suite, name, protocol, outcome in rows:
         low, high = outcome["ci95"]
         shares = (f"{outcome[share]:.3f}" for share in PROTOCOL_SHARES)
@@ -91,7 +91,7 @@ def _show_protocols(protocols: Mapping[str, Any]) -> None:
     typer.echo(
         "strict: one box after the thinking; lenient: committed to one option in any of the usual ways"
     )
-    _print(table)
+    print_table(table)
 
 
 def show_disagreements(whole: Mapping[str, Any]) -> None:
@@ -141,7 +141,8 @@ def _write(outcome: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _start(first: str, second: str, *others: str) -> "Table":
+def start_table(first: str, second: str, *others: str) -> "Table":
+    """A table whose first two columns are texts and the rest numbers."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -152,7 +153,8 @@ def _start(first: str, second: str, *others: str) -> "Table":
     return table
 
 
-def _print(table: "Table") -> None:
+def print_table(table: "Table") -> None:
+    """Print it as wide as it needs to be where no terminal is."""
     from rich.console import Console
 
     Console(width=None if Console().is_terminal else 160).print(table)
