@@ -70,6 +70,14 @@ COMMITTED = {
     "At first the answer is A, one would say.\nTherefore, the final answer is B.": "B",
     "The answer is E. No drug": "E",
     "The answer is B) Heparin, not A) Aspirin.": "B",
+    "Answer - B": "B",
+    "Ans. B": "B",
+    "Final decision: B": "B",
+    "The final answer is B and the others are wrong.": "B",
+    "Final Answer: The final answer is $\\boxed{B}$. I hope it is correct.": "B",
+    "The answer is **B** (Heparin), not A.": "B",
+    "\u27a1 Answer: **B**": "B",
+    "\uff22": "B",  # Full width.
     r"\boxed{Cannot be determined}": ABSTENTION,
     "The answer is: Cannot be determined": ABSTENTION,
 }
@@ -109,6 +117,23 @@ UNCOMMITTED = [
     "Heparin or aspirin may be given.",
     "Is the answer B?",
     "Question: Which?\nAnswer:",
+    "Answer: (A) (B) (C) (D) (E)",
+    "Answer: (A) Aspirin (B) Heparin",
+    "Options: (A) Aspirin (B) Heparin (C) Warfarin therapy",
+    "The least likely answer is B",
+    "Everyone says the answer is B but they are wrong",
+    "The answer is B\nThe answer is not B",
+    "The answer is definitely not B",
+    "None of the options: B",
+    "B?",
+    "Final answer: A, no wait B, no wait C",
+    "The answer is B or perhaps none",
+    "The answer is A B C D E",
+    r"\boxed{A or B}",
+    "Anything but B",
+    "The answer is neither A nor B",
+    "The answer is all of the above",
+    "Type B lactic acidosis",
 ]
 
 

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from gazal.evaluate.published import Beside
 
 LIMITS = (
-    "Published figures come from other prompts, sampling and harnesses. Which items those models had right is",
-    "not known, so nothing is paired: a difference within noise shows no equality, and one beyond it may be",
-    "the harness. To compare models, evaluate both here.",
+    "Published figures come from other prompts, sampling and harnesses. Which items those models had right",
+    "is not known, so nothing is paired: a difference within noise shows no equality, and one beyond it may",
+    "be the harness. To compare models, evaluate both here.",
 )
 
 

@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -67,6 +68,10 @@ def evaluate(
     likelihood: Annotated[
         bool, typer.Option("--likelihood", help="Also ask which option each model holds most likely.")
     ] = False,
+    battery: Annotated[
+        list[str] | None,
+        typer.Option(help="Also ask the cases put otherwise: robustness, faithfulness; repeatable."),
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="A longer reply is cut off.")] = 384,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
     batch_size: Annotated[int, typer.Option(min=1, help="Replies written at once.")] = 64,
@@ -97,8 +102,9 @@ def evaluate(
     tested = add_served(find_tested(models, _hold(dtype)) if models else {}, served)
     tested = ask_by_likelihood(tested) if likelihood else tested
     sampling = Sampling(temperature=temperature, max_new_tokens=max_new_tokens, batch_size=batch_size)
-    folder = out or _name_folder(tested, suite or [str(cases)], limit, sampling, seed)
-    whole = _ask(tested, sources, limit, sampling, seed, folder)
+    wanted = _read_batteries(battery or [])
+    folder = out or _name_folder(tested, [*(suite or [str(cases)]), *wanted], limit, sampling, seed)
+    whole = _ask(tested, _Asked(sources=sources, limit=limit, batteries=wanted), sampling, seed, folder)
     if not (folder / REPORT).is_file():
         write_report(folder)
     _show(whole, as_json, folder)
@@ -145,21 +151,38 @@ def _gather(sources: list["Source"], limit: int | None, seed: int) -> list["Case
     return [*gather_cases(world, seed), *gather_cases(others, seed, limit)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is asked, and how else."""
+
+    sources: list["Source"]
+    limit: int | None
+    batteries: list[str]
+
+
+def _read_batteries(names: list[str]) -> list[str]:
+    from gazal.evaluate.battery import VARIANTS
+
+    unknown = [name for name in names if name not in VARIANTS]
+    if unknown:
+        raise ConfigError(f"--battery {unknown[0]!r} is not known. Known: {', '.join(VARIANTS)}.")
+    return list(dict.fromkeys(names))
+
+
 def _ask(
-    models: dict[str, "Tested"],
-    sources: list["Source"],
-    limit: int | None,
-    sampling: "Sampling",
-    seed: int,
-    folder: Path,
+    models: dict[str, "Tested"], asked: _Asked, sampling: "Sampling", seed: int, folder: Path
 ) -> dict[str, Any]:
     from gazal.cli.say import StageBars
     from gazal.core.stage import close_stage, open_stage
     from gazal.core.store import CASES, write_cases
     from gazal.evaluate.models import list_inputs
 
-    cases = _gather(sources, limit, seed)
-    settings = _settings(models, sampling) | {"cases": _hash(case.id for case in cases), "limit": limit}
+    cases = _gather(asked.sources, asked.limit, seed)
+    settings = _settings(models, sampling) | {
+        "cases": _hash(case.id for case in cases),
+        "limit": asked.limit,
+        **({"batteries": asked.batteries} if asked.batteries else {}),
+    }
     stage = open_stage(folder, settings, seed, list_inputs(models))
     if stage is None:
         return json.loads((folder / "results.json").read_text(encoding="utf-8"))
@@ -170,9 +193,34 @@ def _ask(
     with StageBars() as bars:
         for name, done, of in run_evaluation(models, cases, sampling, seed, stage.part):
             bars.show(name, done, of, "")
-    whole = write_results(models, cases, stage.part, limit)
+    whole = write_results(models, cases, stage.part, asked.limit)
+    if asked.batteries:
+        _ask_battery(models, cases, asked.batteries, whole, stage.part, sampling, seed)
     close_stage(stage, {"cases": len(cases), "models": len(models)})
     return whole
+
+
+def _ask_battery(
+    models: dict[str, "Tested"],
+    cases: list["Case"],
+    batteries: list[str],
+    whole: dict[str, Any],
+    folder: Path,
+    sampling: "Sampling",
+    seed: int,
+) -> None:
+    """The cases put otherwise, to every model; the second of a counterfactual pair is left out."""
+    from gazal.cli.say import StageBars
+    from gazal.core.pairs import find_pairs
+    from gazal.evaluate.battery import make_variants
+    from gazal.evaluate.counted import find_counted
+    from gazal.evaluate.stage import add_battery, run_battery
+
+    variants = make_variants(find_counted(cases, find_pairs(cases)), batteries, seed)
+    with StageBars() as bars:
+        for name, done, of in run_battery(models, variants, sampling, seed, folder):
+            bars.show(name, done, of, "")
+    add_battery(whole, list(models), cases, folder, seed)
 
 
 def _settings(models: dict[str, "Tested"], sampling: "Sampling") -> dict[str, Any]:

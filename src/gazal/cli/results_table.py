@@ -57,6 +57,7 @@ def show_results(whole: Mapping[str, Any]) -> None:
         print_table(table)
         typer.echo("detectable: the smallest true difference that so many cases find four times in five")
     _show_calibration(whole.get("calibration", {}))
+    _show_battery(whole.get("battery", {}))
 
 
 def _show_calibration(calibration: Mapping[str, Any]) -> None:
@@ -69,6 +70,31 @@ def _show_calibration(calibration: Mapping[str, Any]) -> None:
         table.add_row(name, suite, f"{found['n']} of {found['of']}", *shares)
     typer.echo("confidence that replies state, held against being right")
     print_table(table)
+
+
+def _show_battery(battery: Mapping[str, Any]) -> None:
+    rows = [
+        (suite, model, name, outcome)
+        for suite, models in battery.items()
+        for model, outcomes in models.items()
+        for name, outcome in outcomes.items()
+    ]
+    if not rows:
+        return
+    columns = ("n", "before", "after", "after - before", "95 %", "p", "other answer", "followed")
+    table = start_table("model", "put otherwise", "suite", *columns)
+    for suite, model, name, found in rows:
+        low, high = found["ci95"]
+        shares = ("" if found[k] is None else f"{found[k]:.3f}" for k in ("changed", "followed"))
+        numbers = (f"{found['before']:.3f}", f"{found['after']:.3f}", f"{found['delta']:+.3f}")
+        interval = f"{low:+.3f} to {high:+.3f}"
+        table.add_row(model, name, suite, str(found["n"]), *numbers, interval, f"{found['p']:.2g}", *shares)
+    typer.echo("the same cases put otherwise: lenient accuracy before and after")
+    print_table(table)
+    typer.echo(
+        "other answer: of cases answered both times, those answered with another option's text; followed: of "
+        "those that had not chosen the hinted wrong option before, those that now do"
+    )
 
 
 def _show_protocols(protocols: Mapping[str, Any]) -> None:

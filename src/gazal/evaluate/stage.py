@@ -2,19 +2,21 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from gazal.config.endpoint import Endpoint
 from gazal.config.sampling import Sampling
 from gazal.core.case import Case
-from gazal.core.store import read_objects, read_traces, write_lines
+from gazal.core.store import CASES, read_cases, read_objects, read_traces, write_cases, write_lines
 from gazal.engine.api import ApiEngine
+from gazal.evaluate.battery import MARK, weigh_battery
 from gazal.evaluate.models import Tested
-from gazal.evaluate.results import LIKELIHOOD, MANNERS, Right, summarise
+from gazal.evaluate.results import LIKELIHOOD, MANNERS, Right, split_suites, summarise
 from gazal.evaluate.run import collect_replies
 
-RESULTS = "results.json"
+RESULTS, BATTERY = "results.json", "battery"
 
 
 def run_evaluation(
@@ -69,6 +71,46 @@ def write_results(
     whole = summarise(cases, replies, choices, limit)
     write_lines(folder / RESULTS, [whole], lambda record: json.dumps(record, indent=2).encode())
     return whole
+
+
+def run_battery(
+    models: Mapping[str, Tested],
+    variants: Sequence[Case],
+    sampling: Sampling,
+    seed: int,
+    folder: Path,
+) -> Iterator[tuple[str, int, int]]:
+    """Ask the variants, too, as `run_evaluation` does, in a folder of their own beside the replies."""
+    (folder / BATTERY).mkdir(exist_ok=True)
+    write_cases(folder / BATTERY / CASES, variants)
+    plainly = {name: replace(tested, by_likelihood=False) for name, tested in models.items()}
+    for name, done, of in run_evaluation(plainly, variants, sampling, seed, folder / BATTERY):
+        yield f"{name}, {BATTERY}", done, of
+
+
+def add_battery(
+    whole: dict[str, Any], models: Sequence[str], cases: Sequence[Case], folder: Path, seed: int
+) -> None:
+    """Weigh what `run_battery` left and write ``results.json`` again, with ``battery`` by suite and model."""
+    variants = read_cases(folder / BATTERY / CASES)
+    whole["battery"] = {}
+    for suite, asked in split_suites(cases).items():
+        ids = {case.id for case in asked}
+        mine = [v for v in variants if v.id.rpartition(MARK)[0] in ids]
+        whole["battery"][suite] = {
+            name: {key: asdict(outcome) for key, outcome in found.items()}
+            for name in models
+            if (
+                found := weigh_battery(
+                    asked,
+                    read_traces(folder / f"{name}.jsonl"),
+                    mine,
+                    read_traces(folder / BATTERY / f"{name}.jsonl"),
+                    seed,
+                )
+            )
+        }
+    write_lines(folder / RESULTS, [whole], lambda record: json.dumps(record, indent=2).encode())
 
 
 def _read_choices(path: Path) -> dict[str, Right]:
