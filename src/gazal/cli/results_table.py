@@ -57,6 +57,7 @@ def show_results(whole: Mapping[str, Any]) -> None:
         print_table(table)
         typer.echo("detectable: the smallest true difference that so many cases find four times in five")
     _show_calibration(whole.get("calibration", {}))
+    _show_groups(whole.get("groups", {}))
     _show_battery(whole.get("battery", {}))
 
 
@@ -70,6 +71,23 @@ def _show_calibration(calibration: Mapping[str, Any]) -> None:
         table.add_row(name, suite, f"{found['n']} of {found['of']}", *shares)
     typer.echo("confidence that replies state, held against being right")
     print_table(table)
+
+
+def _show_groups(groups: Mapping[str, Any]) -> None:
+    """Accuracy by what cases are, a column for each model; kinds have their own table."""
+    for suite, models in groups.items():
+        names = list(models)
+        table = start_table("by", "group", *(f"{name} (n)" for name in names))
+        divisions = dict.fromkeys(key for found in models.values() for key in found)
+        for division in divisions:
+            known = dict.fromkeys(g for found in models.values() for g in found.get(division, {}))
+            for group in known:
+                outcomes = [models[name].get(division, {}).get(group) for name in names]
+                cells = ("" if o is None else f"{o['accuracy']:.3f} ({o['n']})" for o in outcomes)
+                table.add_row(division, group, *cells)
+        if divisions:
+            typer.echo(f"{suite}: lenient accuracy by group, of ten cases or more")
+            print_table(table)
 
 
 def _show_battery(battery: Mapping[str, Any]) -> None:

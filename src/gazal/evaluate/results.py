@@ -16,11 +16,10 @@ from gazal.core.case import Case
 from gazal.core.pairs import find_pairs
 from gazal.core.trace import Trace
 from gazal.errors import DataError
+from gazal.evaluate.closer import LOOKS, look_closer
 from gazal.evaluate.compare import Paired, compare_paired
-from gazal.evaluate.confidence import weigh_confidence
 from gazal.evaluate.counted import find_counted
 from gazal.evaluate.power import correct_many, find_detectable
-from gazal.evaluate.protocols import weigh_protocols
 from gazal.score.tally import Tally, find_floor, find_wilson, judge_all, tally_kinds
 
 Right = Mapping[str, bool]
@@ -89,26 +88,23 @@ def summarise(
     """
     suites = split_suites(cases)
     _refuse_strays(cases, replies)
-    whole: dict[str, Any] = {"suites": {}, "evaluation": {}, "protocols": {}, "calibration": {}, "paired": []}
+    whole: dict[str, Any] = {"suites": {}, "evaluation": {}, **{look: {} for look in LOOKS}, "paired": []}
     for suite, asked in suites.items():
         ids = {case.id for case in asked}
         whole["suites"][suite] = {"n": len(asked), "of": find_published(suite), "limit": limit}
+        here = {name: [t for t in traces if t.case_id in ids] for name, traces in replies.items()}
+        here = {name: traces for name, traces in here.items() if traces}
         found: dict[str, tuple[Result, Right]] = {}
-        protocols: dict[str, Any] = {}
-        for name, traces in replies.items():
-            if here := [trace for trace in traces if trace.case_id in ids]:
-                found[name] = weigh_replies(asked, here)
-                protocols[name] = {key: asdict(o) for key, o in weigh_protocols(asked, here).items()}
+        for name in replies:
+            if name in here:
+                found[name] = weigh_replies(asked, here[name])
             if name in choices and (chosen := weigh_choices(asked, choices[name])):
                 found[f"{name}{LIKELIHOOD}"] = chosen
         whole["evaluation"][suite] = {name: asdict(result) for name, (result, _) in found.items()}
-        whole["protocols"][suite] = protocols
+        for look, shown in look_closer(asked, here).items():
+            whole[look][suite] = shown
         compared = compare_all(suite, {name: right for name, (_, right) in found.items()})
         whole["paired"] += correct_paired([asdict(paired) for paired in compared])
-        stated = {
-            name: weigh_confidence(find_counted(asked, find_pairs(asked)), t) for name, t in replies.items()
-        }
-        whole["calibration"][suite] = {name: asdict(found) for name, found in stated.items() if found}
     return whole
 
 
