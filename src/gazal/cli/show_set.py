@@ -55,6 +55,9 @@ def list_sets(run: Path) -> list[Path]:
     from gazal.config.data import CuratedSource
     from gazal.config.load import load_recipe
 
-    recipe = load_recipe(run / "recipe.yaml", [])
+    path = run / "recipe.yaml"
+    if not path.is_file():
+        return []
+    recipe = load_recipe(path, [])
     sources = recipe.sft.examples if recipe.sft else ()
     return [s.path for s in sources if isinstance(s, CuratedSource) and s.path.is_dir()]

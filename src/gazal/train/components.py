@@ -39,7 +39,7 @@ def describe_components(verdicts_PG: Sequence[Sequence[Verdict]]) -> Metrics:
     metrics |= {f"reward_std/{name}": std for name, std in deviate_within(parts_PG).items()}
     totals_PG = [[{"total": math.fsum(parts.values())} if parts else {} for parts in g] for g in parts_PG]
     return metrics | {
-        "reward_spread/total": pstdev(totals),
+        "reward_spread/total": pstdev(totals) if totals else None,
         "reward_std/total": deviate_within(totals_PG).get("total", 0.0),
         "reward_dead/n": float(len(dead)),
     }
