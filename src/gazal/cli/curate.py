@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,8 @@ from gazal.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from gazal.cases.overlap import Overlap
     from gazal.core.case import WorldKind
+    from gazal.core.stage import StageFolder
+    from gazal.curate.build import Rules
     from gazal.curate.incoming import Incoming
 
 PAPER = ("diagnosis", "treatment", "uncertainty", "prognosis")
@@ -52,15 +54,16 @@ def curate(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
     """Judge, deduplicate and decontaminate rows; every row left out is kept with its reason."""
-    from gazal.core.stage import close_stage, open_stage
+    from gazal.core.stage import open_stage
+    from gazal.curate.build import Rules
     from gazal.curate.checks import Limits
 
-    _need_libraries(parquet)
+    need_libraries(parquet)
     if data is not None:
         os.environ["GAZAL_DATA"] = str(data)
     if not (files or world or public):
         raise ConfigError("nothing to curate: name FILES, --world N or --set NAME.")
-    against, names = _index() if leaks else (None, [])
+    against, names = index_suites() if leaks else (None, [])
     settings = {
         "world": world,
         "kinds": _read_kinds(kinds),
@@ -72,28 +75,53 @@ def curate(
     }
     stage = open_stage(out, settings, seed, {str(path): path for path in files or []})
     if stage is not None:
-        from gazal.curate.build import Rules, count
-        from gazal.curate.card import write_card
-
         rules = Rules(
             limits=Limits(most_chars=most_chars),
             without=frozenset(settings["without"]),
             most=world if world and not files and not public else None,
         )
-        rows = _list_rows(files or [], licence, public or [], world, settings["kinds"], seed)
-        _build(rows, rules, against, stage.part, world)
-        counted = count(stage.part)
-        _refuse_empty(counted, stage.part)
         told = _tell_command(list(map(str, files or [])), settings, seed, out)
-        _write(stage.part / "card.md", write_card(out.name, counted, names, told))
-        if parquet:
-            _write_parquet(stage.part)
-        del counted["lengths"]
-        close_stage(stage, counted)
-    _say(out, as_json)
+        build_set(
+            stage,
+            lambda: _list_rows(files or [], licence, public or [], world, settings["kinds"], seed),
+            against,
+            names,
+            told,
+            rules=rules,
+            parquet=parquet,
+        )
+    say_set(out, as_json)
 
 
-def _need_libraries(parquet: bool) -> None:
+def build_set(
+    stage: "StageFolder",
+    list_rows: Callable[[], Iterator["Incoming"]],
+    against: "Overlap | None",
+    names: list[str],
+    command: str,
+    *,
+    rules: "Rules | None" = None,
+    parquet: bool = True,
+) -> None:
+    """Build a set in the folder of a stage: examples, what was dropped, card, Parquet, manifest."""
+    from gazal.core.stage import close_stage
+    from gazal.curate.build import Rules, count
+    from gazal.curate.card import write_card
+    from gazal.curate.checks import Limits
+
+    rules = rules or Rules(limits=Limits())
+    _build(list_rows(), rules, against, stage.part)
+    counted = count(stage.part)
+    _refuse_empty(counted, stage.part)
+    _write(stage.part / "card.md", write_card(stage.final.name, counted, names, command))
+    if parquet:
+        _write_parquet(stage.part)
+    del counted["lengths"]
+    close_stage(stage, counted)
+
+
+def need_libraries(parquet: bool) -> None:
+    """Refuse to begin what lacks a library at its end."""
     from importlib.util import find_spec
 
     missing = [
@@ -103,7 +131,7 @@ def _need_libraries(parquet: bool) -> None:
         raise ConfigError(f"{', '.join(missing)}: not installed. Run pip install 'gazal[data]'.")
 
 
-def _index() -> tuple["Overlap | None", list[str]]:
+def index_suites() -> tuple["Overlap | None", list[str]]:
     """Every evaluation set at hand. Suites that are part of another are left out."""
     from gazal.cases.overlap import Overlap
     from gazal.cases.table import SUITES, load_suite, locate_suite
@@ -142,18 +170,14 @@ def _list_rows(
     )
 
 
-def _build(
-    rows: Iterator["Incoming"], rules: Any, against: "Overlap | None", folder: Path, n: int | None
-) -> None:
+def _build(rows: Iterator["Incoming"], rules: "Rules", against: "Overlap | None", folder: Path) -> None:
     from gazal.cli.say import StageBars
     from gazal.curate.build import build
 
     typer.echo(f"writing to {folder}", err=True)
     with StageBars() as bars:
         for read, kept in build(rows, rules, against, folder):
-            bars.show(
-                "curate", kept if rules.most else read, rules.most or max(n or 0, read), f"{kept:,} kept"
-            )
+            bars.show("curate", kept if rules.most else read, rules.most or read, f"{kept:,} kept")
 
 
 def _refuse_empty(counted: dict[str, Any], folder: Path) -> None:
@@ -206,7 +230,8 @@ def _tell_command(files: list[str], settings: dict[str, Any], seed: int, out: Pa
     return " ".join([*parts, *([f"--seed {seed}"] if seed else []), f"--out {out}"])
 
 
-def _say(out: Path, as_json: bool) -> None:
+def say_set(out: Path, as_json: bool) -> None:
+    """What became of the rows, and where the card is."""
     counted = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
     counts = counted["counts"]
     if as_json:

@@ -19,6 +19,7 @@ from gazal.cli.report import report
 from gazal.cli.run import grpo, pretrain, run, sft
 from gazal.cli.score import score
 from gazal.cli.show import show
+from gazal.cli.synth import synth
 from gazal.errors import GazalError, Paused
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(cases)
+app.command()(synth)
 app.command()(curate)
 app.command()(run)
 app.command()(pretrain)

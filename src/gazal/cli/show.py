@@ -44,8 +44,8 @@ def show(
         return
     if cases is None or run is not None:
         raise ConfigError(
-            "say where the case is: --cases FILE, or --run FOLDER of a run, such as runs/demo, or --set FOLDER "
-            "of a curated set; not both."
+            "say where the case is: --cases FILE, or --run FOLDER of a run, such as runs/demo, or --set "
+            "FOLDER of a curated set; not both."
         )
     case = _find(read_cases(cases), case_id, cases)
     _show_case(case)

@@ -10,6 +10,8 @@ REASONS = {
     "near_duplicate": "nearly the same words, and the same answer, stood before",
     "leak": "a copy or edited copy of an evaluation item; `dropped.jsonl` shows the pair",
     "evaluation_split": "its id names a split that is kept for evaluation",
+    "no_sample_passes": "no reply of the teacher passes the gates; `dropped.jsonl` says which each failed",
+    "not_asked": "asking was ended before its turn",
     "left_out": "from a source that was to be left out",
     "too_short": "a question of hardly a word",
     "too_long": "more characters than are learnt from",
