@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gazal.cli.grade import grade_files, lift_protocols, weigh_trained
 from gazal.cli.served import find_endpoint
 from gazal.errors import ConfigError
 
@@ -72,6 +73,10 @@ def evaluate(
         list[str] | None,
         typer.Option(help="Also ask the cases put otherwise: robustness, faithfulness; repeatable."),
     ] = None,
+    trained_on: Annotated[
+        Path | None,
+        typer.Option(help="A run, a curated set or a file of cases: score with and without items in it."),
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="A longer reply is cut off.")] = 384,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
     batch_size: Annotated[int, typer.Option(min=1, help="Replies written at once.")] = 64,
@@ -93,7 +98,11 @@ def evaluate(
         )
     sources = _find_sources(suite or [], cases, limit)
     if replies:
-        _grade(replies, sources, limit, as_json)
+        if limit is not None:
+            raise ConfigError(
+                "--limit does not apply to recorded --replies: all of them are graded. Leave it out."
+            )
+        grade_files(replies, _gather(sources, None, 0), as_json, trained_on)
         return
     from gazal.evaluate.models import add_served, ask_by_likelihood, find_tested
     from gazal.report.html import REPORT, write_report
@@ -107,6 +116,12 @@ def evaluate(
     whole = _ask(tested, _Asked(sources=sources, limit=limit, batteries=wanted), sampling, seed, folder)
     if not (folder / REPORT).is_file():
         write_report(folder)
+    if trained_on is not None:
+        from gazal.core.store import CASES, read_cases, read_traces
+
+        asked = read_cases(folder / CASES)
+        written = {name: read_traces(folder / f"{name}.jsonl") for name in tested}
+        whole = whole | {"contamination": weigh_trained(asked, written, trained_on)}
     _show(whole, as_json, folder)
 
 
@@ -249,31 +264,8 @@ def _show(whole: dict[str, Any], as_json: bool, folder: Path) -> None:
     from gazal.report.html import REPORT
 
     if as_json:
-        typer.echo(json.dumps(_lift_protocols(whole)))
+        typer.echo(json.dumps(lift_protocols(whole)))
         return
     show_results(whole)
     typer.echo(f"{folder}: cases, replies and results.json")
     typer.echo(f"report: {folder / REPORT}")
-
-
-def _lift_protocols(whole: dict[str, Any]) -> dict[str, Any]:
-    """With one suite and one model, its protocols stand at the top."""
-    alone = [outcomes for models in whole["protocols"].values() for outcomes in models.values()]
-    return (alone[0] if len(alone) == 1 else {}) | whole
-
-
-def _grade(files: list[Path], sources: list["Source"], limit: int | None, as_json: bool) -> None:
-    from gazal.cli.results_table import show_disagreements, show_results, show_unparsed
-    from gazal.evaluate.recorded import grade
-
-    if limit is not None:
-        raise ConfigError(
-            "--limit does not apply to recorded --replies: all of them are graded. Leave it out."
-        )
-    whole = grade(files, _gather(sources, None, 0))
-    if as_json:
-        typer.echo(json.dumps(_lift_protocols(whole)))
-        return
-    show_disagreements(whole)
-    show_unparsed(whole)
-    show_results(whole)

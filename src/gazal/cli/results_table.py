@@ -57,6 +57,7 @@ def show_results(whole: Mapping[str, Any]) -> None:
         print_table(table)
         typer.echo("detectable: the smallest true difference that so many cases find four times in five")
     _show_calibration(whole.get("calibration", {}))
+    _show_contamination(whole.get("contamination", {}))
     _show_groups(whole.get("groups", {}))
     _show_battery(whole.get("battery", {}))
 
@@ -71,6 +72,24 @@ def _show_calibration(calibration: Mapping[str, Any]) -> None:
         table.add_row(name, suite, f"{found['n']} of {found['of']}", *shares)
     typer.echo("confidence that replies state, held against being right")
     print_table(table)
+
+
+def _show_contamination(contamination: Mapping[str, Any]) -> None:
+    for suite, found in contamination.items():
+        for pair in found["pairs"]:
+            typer.echo(
+                f"{suite}: {pair['case_id']} stands in what was trained on ({pair['how']}): {pair['id']}"
+            )
+        typer.echo(f"{suite}: {found['items']} items stand in what was trained on")
+        if not found["items"]:
+            continue
+        table = start_table("model", "items", "n", "right", "accuracy", "95 %")
+        for name, apart in found["models"].items():
+            for part, outcome in apart.items():
+                low, high = outcome["ci95"]
+                numbers = (str(outcome["n"]), str(outcome["right"]), f"{outcome['accuracy']:.3f}")
+                table.add_row(name, part, *numbers, f"{low:.3f}-{high:.3f}")
+        print_table(table)
 
 
 def _show_groups(groups: Mapping[str, Any]) -> None:
