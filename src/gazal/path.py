@@ -202,7 +202,7 @@ def _grpo(recipe: Recipe, out: Path) -> Iterator[Progress]:
 
 def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
     from gazal.evaluate.models import Tested
-    from gazal.evaluate.stage import run_evaluation, write_results
+    from gazal.evaluate.stage import add_battery, list_variants, run_battery, run_evaluation, write_results
     from gazal.train.stages import start_from
 
     config = recipe.evaluate
@@ -210,6 +210,8 @@ def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
     trained = {name: out / name / MERGED for name in ("sft", "grpo") if getattr(recipe, name)}
     inputs = {"cases": out / "cases" / "evaluate", **trained, **_find_base(recipe)}
     settings = _settings(model=recipe.model, sampling=config.sampling)
+    if config.batteries:
+        settings["batteries"] = [*config.batteries, config.battery_cases]
     stage = open_stage(out / "evaluate", settings, recipe.seed, inputs)
     if stage is None:
         return
@@ -218,7 +220,12 @@ def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
     cases = read_cases(out / "cases" / "evaluate" / CASES)
     for name, done, of in run_evaluation(models, cases, config.sampling, recipe.seed, stage.part):
         yield Progress(stage="evaluate", done=done, of=of, note=name)
-    write_results(models, cases, stage.part, config.limit)
+    whole = write_results(models, cases, stage.part, config.limit)
+    if config.batteries:
+        variants = list_variants(cases, config.batteries, recipe.seed, config.battery_cases)
+        for name, done, of in run_battery(models, variants, config.sampling, recipe.seed, stage.part):
+            yield Progress(stage="evaluate", done=done, of=of, note=name)
+        add_battery(whole, list(models), cases, stage.part, recipe.seed)
     close_stage(stage, {"cases": len(cases), "models": len(models)})
 
 

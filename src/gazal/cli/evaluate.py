@@ -226,12 +226,9 @@ def _ask_battery(
 ) -> None:
     """The cases put otherwise, to every model; the second of a counterfactual pair is left out."""
     from gazal.cli.say import StageBars
-    from gazal.core.pairs import find_pairs
-    from gazal.evaluate.battery import make_variants
-    from gazal.evaluate.counted import find_counted
-    from gazal.evaluate.stage import add_battery, run_battery
+    from gazal.evaluate.stage import add_battery, list_variants, run_battery
 
-    variants = make_variants(find_counted(cases, find_pairs(cases)), batteries, seed)
+    variants = list_variants(cases, batteries, seed)
     with StageBars() as bars:
         for name, done, of in run_battery(models, variants, sampling, seed, folder):
             bars.show(name, done, of, "")

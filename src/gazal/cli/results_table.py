@@ -12,6 +12,7 @@ COLUMNS = (
     *("n", "right", "accuracy", "95 %", "chance", "floor", "format", "abstained", "unparsed", "cut off"),
     *("failed", "steps supported", "pairs right"),
 )
+SHOWN = ("demand", "age", "sex")
 PROTOCOL_SHARES = ("abstained", "unparsed", "truncated")
 SHARES = ("format_ok", "abstained", "unparsed", "truncated", "failed", "steps_supported", "pairs_right")
 
@@ -97,7 +98,7 @@ def _show_groups(groups: Mapping[str, Any]) -> None:
     for suite, models in groups.items():
         names = list(models)
         table = start_table("by", "group", *(f"{name} (n)" for name in names))
-        divisions = dict.fromkeys(key for found in models.values() for key in found)
+        divisions = [d for d in SHOWN if any(d in found for found in models.values())]
         for division in divisions:
             known = dict.fromkeys(g for found in models.values() for g in found.get(division, {}))
             for group in known:
@@ -105,7 +106,7 @@ def _show_groups(groups: Mapping[str, Any]) -> None:
                 cells = ("" if o is None else f"{o['accuracy']:.3f} ({o['n']})" for o in outcomes)
                 table.add_row(division, group, *cells)
         if divisions:
-            typer.echo(f"{suite}: lenient accuracy by group, of ten cases or more")
+            typer.echo(f"{suite}: lenient accuracy by group, of ten cases or more (all: results.json)")
             print_table(table)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 from gazal.config.endpoint import Endpoint
 from gazal.config.sampling import Sampling
 from gazal.core.case import Case
+from gazal.core.pairs import find_pairs
 from gazal.core.store import CASES, read_cases, read_objects, read_traces, write_cases, write_lines
 from gazal.engine.api import ApiEngine
-from gazal.evaluate.battery import MARK, weigh_battery
+from gazal.evaluate.battery import MARK, make_variants, weigh_battery
+from gazal.evaluate.counted import find_counted
 from gazal.evaluate.models import Tested
 from gazal.evaluate.results import LIKELIHOOD, MANNERS, Right, split_suites, summarise
 from gazal.evaluate.run import collect_replies
@@ -71,6 +73,13 @@ def write_results(
     whole = summarise(cases, replies, choices, limit)
     write_lines(folder / RESULTS, [whole], lambda record: json.dumps(record, indent=2).encode())
     return whole
+
+
+def list_variants(
+    cases: Sequence[Case], batteries: Sequence[str], seed: int, most: int | None = None
+) -> list[Case]:
+    """The cases put otherwise, of the first ``most``; the second of a counterfactual pair is left out."""
+    return make_variants(find_counted(cases, find_pairs(cases))[:most], batteries, seed)
 
 
 def run_battery(

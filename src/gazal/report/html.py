@@ -16,13 +16,15 @@ from markupsafe import Markup
 from gazal.core.case import Case
 from gazal.core.pairs import find_pairs
 from gazal.core.store import write_lines
-from gazal.evaluate.results import find_counted, split_suites
+from gazal.evaluate.counted import find_counted
+from gazal.evaluate.results import split_suites
 from gazal.report import phrases, words
 from gazal.report.alarms import view_watched
 from gazal.report.curves import draw_curves
 from gazal.report.examples import PATTERNS, Example, Replies, choose_examples, show_example
 from gazal.report.guess import Guess, find_guess
 from gazal.report.numbers import Run, read_asked, read_replies, read_run
+from gazal.report.otherwise import view_otherwise
 from gazal.report.plots import Dot, Group, draw_mark, plot_accuracy
 from gazal.report.tables import Table, tabulate_kinds, tabulate_models, tabulate_paired, tabulate_stages
 from gazal.world.knowledge import load_knowledge
@@ -119,6 +121,7 @@ def render_page(run: Run, cases: Sequence[Case], replies: Replies) -> str:
         panels=tuple(draw_curves(run)),
         watched=view_watched(run),
         stages=tabulate_stages(run),
+        otherwise=view_otherwise(run),
         checked=checked,
         marks=MARKS,
         patterns=PATTERNS,

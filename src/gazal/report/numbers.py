@@ -15,7 +15,9 @@ from gazal.core.stage import MANIFEST
 from gazal.core.store import CASES, read_cases, read_objects, read_traces
 from gazal.core.trace import Trace
 from gazal.errors import DataError
+from gazal.evaluate.battery import Outcome as Variant
 from gazal.evaluate.compare import Paired
+from gazal.evaluate.confidence import Confidence
 from gazal.evaluate.results import Result
 
 T = TypeVar("T")
@@ -69,6 +71,10 @@ class Results:
     evaluation: Mapping[str, Mapping[str, Result]]
     """Suite to model to result."""
     paired: tuple[Paired, ...]
+    battery: Mapping[str, Mapping[str, Mapping[str, Variant]]] = field(default_factory=dict)
+    """Suite to model to variant to outcome, where cases were put otherwise."""
+    calibration: Mapping[str, Mapping[str, Confidence]] = field(default_factory=dict)
+    """Suite to model, of those that state a confidence."""
 
     def __post_init__(self) -> None:
         if not self.suites or self.suites.keys() != self.evaluation.keys():
