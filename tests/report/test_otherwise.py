@@ -1,4 +1,4 @@
-"""What the report says of cases put otherwise is what was measured, and nothing of what is hardly ever right."""
+"""What the report says of cases put otherwise is what was measured."""
 
 from gazal.evaluate.battery import VARIANTS as PUT
 from gazal.evaluate.battery import Outcome
