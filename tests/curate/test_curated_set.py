@@ -69,6 +69,7 @@ def test_every_row_goes_to_one_of_two_files(tmp_path):
         ),
         ({"messages": [{"role": "user", "content": "Which?"}]}, "missing"),
         ({"messages": "hello"}, "wrong_type"),
+        ({"question": "Which is it?", "answer": "z", "options": "[" * 100_000, "reasoning": 5}, "wrong_type"),
         ({"case": {"id": 1}, "reply": "x", "lineage": {}}, "no_case"),
         ({"question": "\u041a\u0430\u043a\u043e\u0439 " * 4, "answer": "x",
           "reasoning": R}, "other_script"),
@@ -122,6 +123,31 @@ def test_leaks_are_dropped_with_their_pair(tmp_path):
     kept, dropped = run([*rows, leaked], tmp_path / "set", against=Overlap([HELD]))
     assert len(kept) == 3
     assert (dropped[0]["reason"], dropped[0]["of"], dropped[0]["pair"]) == ("leak", HELD.id, HELD.question)
+
+
+def test_a_leak_whose_vignette_stands_in_the_context_is_dropped(tmp_path):
+    stem = (
+        "A 47-year-old man comes to the emergency department with crushing chest pain that began while "
+        "shovelling snow. His blood pressure is 96/60 mm Hg. Which of the following is the most likely diagnosis?"
+    )
+    held = replace(HELD, id="held/test/2", question=stem)
+    context, _, question = stem.rpartition(". ")
+    case = replace(HELD, id="mine/train/2", context=context, question=question)
+    lineage = Lineage(source="mine", row="0", licence="MIT")
+    reply = write_reply(["The drug is known.", "It blocks one."], "So.", "A")
+    row = replace(next(read_world(1, KINDS, 0)), example=Example(case=case, reply=reply, lineage=lineage))
+    kept, dropped = run([row], tmp_path / "set", against=Overlap([held, HELD]))
+    assert not kept and [(d["reason"], d["of"]) for d in dropped] == [("leak", "held/test/2")]
+
+
+def test_a_capital_letter_in_a_chat_question_is_no_option(tmp_path):
+    asked = "Which of these is true of Alzheimer disease?\n\nA. x\nB. y"
+    messages = [
+        {"role": "user", "content": asked},
+        {"role": "assistant", "content": write_reply(R.split("\n"), "So.", "B")},
+    ]
+    kept, _ = run(read_file(write(tmp_path / "in.jsonl", [{"messages": messages}]), "MIT"), tmp_path / "set")
+    assert kept[0]["case"]["question"] == "Which of these is true of Alzheimer disease?"
 
 
 def test_a_wrong_step_is_dropped_and_named(tmp_path):

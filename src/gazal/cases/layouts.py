@@ -137,7 +137,8 @@ def _read_chat(messages: Any) -> Row:
     before, closed, after = replied.partition(CLOSE)
     reasoning = before.replace(OPEN, "") if closed else replied
     answer = reply.answer or _shorten(after if closed else replied)
-    question = asked[: asked.index(f"{next(iter(options))}")].strip() if options else asked
+    first = _OPTION.search(asked)
+    question = asked[: first.start()].strip() if options and first else asked
     return Row(
         question=question or asked,
         options=options,
@@ -152,7 +153,7 @@ def _read_options(value: Any) -> dict[str, str]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return dict(_OPTION.findall(value))
     if isinstance(value, Mapping):
         return {str(letter): str(text) for letter, text in value.items() if text}

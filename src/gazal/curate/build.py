@@ -145,7 +145,10 @@ def _find_reason(
 def _find_leak(example: Example, against: Overlap | None) -> dict[str, Any] | None:
     if against is None:
         return None
-    match = against.find(example.case.question, tuple(example.case.options.values()))
+    case, options = example.case, tuple(example.case.options.values())
+    match = against.find(case.question, options)
+    if match is None and case.context:  # A vignette may stand there, and the question behind it.
+        match = against.find(f"{case.context} {case.question}", options)
     if match is None:
         return None
     return {
