@@ -128,7 +128,8 @@ def test_leaks_are_dropped_with_their_pair(tmp_path):
 def test_a_leak_whose_vignette_stands_in_the_context_is_dropped(tmp_path):
     stem = (
         "A 47-year-old man comes to the emergency department with crushing chest pain that began while "
-        "shovelling snow. His blood pressure is 96/60 mm Hg. Which of the following is the most likely diagnosis?"
+        "shovelling snow. His blood pressure is 96/60 mm Hg. Which of the following is the most likely "
+        "diagnosis?"
     )
     held = replace(HELD, id="held/test/2", question=stem)
     context, _, question = stem.rpartition(". ")
