@@ -202,7 +202,7 @@ def _grpo(recipe: Recipe, out: Path) -> Iterator[Progress]:
 
 def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
     from gazal.evaluate.models import Tested
-    from gazal.evaluate.stage import add_battery, list_variants, run_battery, run_evaluation, write_results
+    from gazal.evaluate.stage import add_battery, list_variants, run_evaluation, write_results
     from gazal.train.stages import start_from
 
     config = recipe.evaluate
@@ -218,13 +218,12 @@ def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
     models = {"base": Tested(config=recipe.model, by_likelihood=True)}
     models |= {name: Tested(config=start_from(recipe.model, place)) for name, place in trained.items()}
     cases = read_cases(out / "cases" / "evaluate" / CASES)
-    for name, done, of in run_evaluation(models, cases, config.sampling, recipe.seed, stage.part):
+    variants = list_variants(cases, config.batteries or (), recipe.seed, config.battery_cases)
+    asked = run_evaluation(models, cases, config.sampling, recipe.seed, stage.part, variants)
+    for name, done, of in asked:
         yield Progress(stage="evaluate", done=done, of=of, note=name)
     whole = write_results(models, cases, stage.part, config.limit)
     if config.batteries:
-        variants = list_variants(cases, config.batteries, recipe.seed, config.battery_cases)
-        for name, done, of in run_battery(models, variants, config.sampling, recipe.seed, stage.part):
-            yield Progress(stage="evaluate", done=done, of=of, note=name)
         add_battery(whole, list(models), cases, stage.part, recipe.seed)
     close_stage(stage, {"cases": len(cases), "models": len(models)})
 

@@ -84,6 +84,14 @@ class Overlap:
         """How many items there are."""
         return len(self._cases)
 
+    def find_case(self, case: Case) -> Match | None:
+        """As `find`, of a case; its vignette may stand in the context, with the question behind it."""
+        options = tuple(case.options.values())
+        match = self.find(case.question, options)
+        if match is None and case.context:
+            match = self.find(f"{case.context} {case.question}", options)
+        return match
+
     def find(self, question: str, options: Sequence[str] = ()) -> Match | None:
         """The item that a question is a copy or an edited copy of; None where it is none.
 

@@ -23,6 +23,7 @@ PAPER = ("diagnosis", "treatment", "uncertainty", "prognosis")
 SPARE = 2
 """As many times the world's cases are drawn as are wanted, for those that are left out."""
 ROOM = 5
+UNKNOWN, MOST_CHARS = "unknown", 20_000
 
 
 def curate(
@@ -43,12 +44,12 @@ def curate(
     without: Annotated[
         list[str] | None, typer.Option(metavar="source=NAME", help="Leave a source out; repeatable.")
     ] = None,
-    licence: Annotated[str, typer.Option(help="Licence of the FILES (SPDX).")] = "unknown",
+    licence: Annotated[str, typer.Option(help="Licence of the FILES (SPDX).")] = UNKNOWN,
     data: Annotated[Path | None, typer.Option(help="Where public files are. Default: $GAZAL_DATA.")] = None,
     leaks: Annotated[
         bool, typer.Option("--leaks/--no-leaks", help="Hold everything against the evaluation sets at hand.")
     ] = True,
-    most_chars: Annotated[int, typer.Option(min=100, help="Of question and reply.")] = 20_000,
+    most_chars: Annotated[int, typer.Option(min=100, help="Of question and reply.")] = MOST_CHARS,
     seed: Annotated[int, typer.Option(min=0, help="Of the world's cases.")] = 0,
     parquet: Annotated[bool, typer.Option("--parquet/--no-parquet", help="Also write Parquet.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
@@ -57,6 +58,7 @@ def curate(
     from gazal.core.stage import open_stage
     from gazal.curate.build import Rules
     from gazal.curate.checks import Limits
+    from gazal.world.knowledge import load_knowledge
 
     need_libraries(parquet)
     if data is not None:
@@ -70,8 +72,10 @@ def curate(
         "sets": sorted(public or []),
         "without": sorted(_read_without(without or [])),
         "licence": licence,
+        "leaks": leaks,
         "against": names,
         "most_chars": most_chars,
+        "knowledge": load_knowledge().version if world else None,
     }
     stage = open_stage(out, settings, seed, {str(path): path for path in files or []})
     if stage is not None:
@@ -227,6 +231,9 @@ def _tell_command(files: list[str], settings: dict[str, Any], seed: int, out: Pa
     parts += [f"--kinds {','.join(kinds)}"] if world and tuple(kinds) != PAPER else []
     parts += [f"--set {name}" for name in settings["sets"]]
     parts += [f"--without source={name}" for name in settings["without"]]
+    parts += [f"--licence {settings['licence']}"] if files and settings["licence"] != UNKNOWN else []
+    parts += [f"--most-chars {settings['most_chars']}"] if settings["most_chars"] != MOST_CHARS else []
+    parts += [] if settings["leaks"] else ["--no-leaks"]
     return " ".join([*parts, *([f"--seed {seed}"] if seed else []), f"--out {out}"])
 
 

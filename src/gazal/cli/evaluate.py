@@ -201,38 +201,19 @@ def _ask(
     stage = open_stage(folder, settings, seed, list_inputs(models))
     if stage is None:
         return json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    from gazal.evaluate.stage import run_evaluation, write_results
+    from gazal.evaluate.stage import add_battery, list_variants, run_evaluation, write_results
 
     typer.echo(f"writing to {folder}", err=True)
     write_cases(stage.part / CASES, cases)
+    variants = list_variants(cases, asked.batteries, seed)
     with StageBars() as bars:
-        for name, done, of in run_evaluation(models, cases, sampling, seed, stage.part):
+        for name, done, of in run_evaluation(models, cases, sampling, seed, stage.part, variants):
             bars.show(name, done, of, "")
     whole = write_results(models, cases, stage.part, asked.limit)
     if asked.batteries:
-        _ask_battery(models, cases, asked.batteries, whole, stage.part, sampling, seed)
+        add_battery(whole, list(models), cases, stage.part, seed)
     close_stage(stage, {"cases": len(cases), "models": len(models)})
     return whole
-
-
-def _ask_battery(
-    models: dict[str, "Tested"],
-    cases: list["Case"],
-    batteries: list[str],
-    whole: dict[str, Any],
-    folder: Path,
-    sampling: "Sampling",
-    seed: int,
-) -> None:
-    """The cases put otherwise, to every model; the second of a counterfactual pair is left out."""
-    from gazal.cli.say import StageBars
-    from gazal.evaluate.stage import add_battery, list_variants, run_battery
-
-    variants = list_variants(cases, batteries, seed)
-    with StageBars() as bars:
-        for name, done, of in run_battery(models, variants, sampling, seed, folder):
-            bars.show(name, done, of, "")
-    add_battery(whole, list(models), cases, folder, seed)
 
 
 def _settings(models: dict[str, "Tested"], sampling: "Sampling") -> dict[str, Any]:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gazal.curate.synth import Asked
     from gazal.engine.api import ApiEngine
 
-
 ROUNDS = 3
 """So often is asked again what brought an empty reply or failed after all retries."""
 
@@ -36,7 +35,8 @@ def synth(
     temperature: Annotated[float, typer.Option(min=0.0)] = 0.7,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Of one reply.")] = 2048,
     most_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Stop asking when replies have so many tokens in all.")
+        int | None,
+        typer.Option(min=1, help="Stop asking when the ledger has so many tokens, and build the set of it."),
     ] = None,
     in_flight: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 256,
     key_variable: Annotated[
@@ -70,7 +70,11 @@ def synth(
     stage = open_stage(out, settings, seed, {} if cases is None else {"cases": cases})
     if stage is not None:
         _ask(stage, questions, asked, ApiEngine(served, name=model), most_tokens)
-        told = f"gazal synth --model {model} --samples {samples} --out {out}"
+        named = [f"--cases {cases}" if cases else "", *(f"--suite {name}" for name in suite or [])]
+        named += [f"--world {world}" if world else "", f"--limit {limit}" if limit else ""]
+        named += [f"--samples {samples} --temperature {temperature:g} --max-new-tokens {max_new_tokens}"]
+        named += [f"--seed {seed}" if seed else "", "" if leaks else "--no-leaks"]
+        told = " ".join(["gazal synth --endpoint URL --model", model, *filter(None, named), f"--out {out}"])
         build_set(stage, lambda: _choose(questions, asked, stage), against, names, told)
     say_set(out, as_json)
 
@@ -99,7 +103,7 @@ def _ask(
     stage: "StageFolder", cases: list["Case"], asked: "Asked", engine: "ApiEngine", most_tokens: int | None
 ) -> None:
     from gazal.cli.say import StageBars
-    from gazal.curate.synth import LEDGER, ask, list_missing, read_ledger
+    from gazal.curate.synth import LEDGER, ask, count_tokens, list_missing, read_ledger
 
     path = stage.part / LEDGER
     ledger = read_ledger(path)
@@ -110,15 +114,18 @@ def _ask(
         f"{most:,} tokens are left, {len(missing) * most:,} at most",
         err=True,
     )
-    failed, tokens = 0, 0
+    failed, tokens = 0, sum(map(count_tokens, ledger.values()))
     with StageBars() as bars:
         for _ in range(ROUNDS):
-            for done, entry in enumerate(ask(engine, missing, asked, path, most_tokens), 1):
+            room = None if most_tokens is None else most_tokens - tokens
+            if room is not None and room <= 0:
+                return
+            for done, entry in enumerate(ask(engine, missing, asked, path, room), 1):
                 failed += entry is None
-                tokens += (entry.n_tokens or 0) if entry else 0
+                tokens += count_tokens(entry) if entry else 0
                 bars.show("synth", done, len(missing), f"{tokens:,} tokens, {failed} failed")
             missing = list_missing(cases, asked, read_ledger(path))
-            if not missing or most_tokens is not None:
+            if not missing:
                 return
     raise DataError(f"{path}: {len(missing)} requests brought no reply. Run the same command again for them.")
 

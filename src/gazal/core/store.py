@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -172,6 +172,41 @@ def write_lines(path: Path, records: Iterable[T], dump: Callable[[T], bytes]) ->
             with suppress(FileNotFoundError):
                 temporary.unlink()
     return n
+
+
+def append_line(path: Path, record: Mapping[str, Any]) -> None:
+    """Put one record at the end of a ledger, at once.
+
+    Raises:
+        DataError: The folder is missing or the disk is full. What stood there stays.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(json.dumps(dict(record)).encode() + b"\n")
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror}). Make room, then run the same command again."
+        ) from error
+
+
+def cut_torn(path: Path) -> None:
+    """Take off a last line that was not written to its end, as a kill or a full disk leaves it.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    if not path.exists():
+        return
+    try:
+        with path.open("rb+") as file:
+            whole = 0
+            for line in file:
+                if not line.endswith(b"\n"):
+                    file.truncate(whole)
+                    break
+                whole += len(line)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}). Name another file.") from None
 
 
 def explain(error: ValidationError) -> str:

@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 from gazal.cases.overlap import Overlap
 from gazal.core.example import EXAMPLES, Example, parse_example, write_example
 from gazal.core.score import Score
-from gazal.core.store import read_objects
+from gazal.core.store import cut_torn, read_objects
 from gazal.curate.checks import Limits, find_fault, judge
-from gazal.curate.dedup import Seen
+from gazal.curate.dedup import Asked, Seen, take_apart
 from gazal.curate.incoming import Incoming
 from gazal.errors import DataError
 
@@ -61,6 +61,7 @@ def build(
         with ExitStack() as stack:
             examples = stack.enter_context((folder / EXAMPLES).open("ab"))
             dropped = stack.enter_context((folder / DROPPED).open("ab"))
+            number = 0
             for number, row in enumerate(rows, 1):
                 if rules.most is not None and kept >= rules.most:
                     break
@@ -72,7 +73,7 @@ def build(
         raise DataError(
             f"{folder}: cannot be written ({error.strerror}). Make room, then run the same command again."
         ) from error
-    yield len(seen), kept
+    yield number, kept
 
 
 def count(folder: Path) -> dict[str, Any]:
@@ -108,14 +109,15 @@ def _settle(
 ) -> int:
     """Write one row to where it belongs; 1 where it is kept."""
     scores = judge(row.example) if row.example is not None else {}
-    fault = _find_reason(row, scores, rules, against, seen)
+    asked = take_apart(row.example.case) if row.example is not None else None
+    fault = _find_reason(row, scores, asked, rules, against, seen)
     if fault is None:
-        assert row.example is not None
+        assert row.example is not None and asked is not None
         judged = {name: score.why for name, score in scores.items()}
         lineage = replace(row.example.lineage, judged=judged)
         examples.write(write_example(replace(row.example, lineage=lineage)) + b"\n")
         examples.flush()
-        seen.add(row.example.case)
+        seen.add(asked)
         return 1
     told = {"where": row.where, "source": row.source, "row": row.row, **fault}
     if row.example is not None:
@@ -126,17 +128,22 @@ def _settle(
 
 
 def _find_reason(
-    row: Incoming, scores: Mapping[str, Score], rules: Rules, against: Overlap | None, seen: Seen
+    row: Incoming,
+    scores: Mapping[str, Score],
+    asked: Asked | None,
+    rules: Rules,
+    against: Overlap | None,
+    seen: Seen,
 ) -> dict[str, Any] | None:
     """Why a row is not kept: ``reason``, ``what`` was seen, and what a repeat or leak is a copy ``of``."""
     example = row.example
-    if example is None:
+    if example is None or asked is None:
         return {"reason": row.reason, "what": row.what}
     if rules.without & {row.source, example.lineage.source}:
         return {"reason": "left_out", "what": f"source {row.source}"}
     if (fault := find_fault(example, scores, rules.limits)) is not None:
         return {"reason": fault[0], "what": fault[1]}
-    if (repeat := seen.find(example.case)) is not None:
+    if (repeat := seen.find(asked)) is not None:
         name = "exact_duplicate" if repeat.exact else "near_duplicate"
         return {"reason": name, "of": repeat.case_id, "what": f"similarity {repeat.similarity:.2f}"}
     return _find_leak(example, against)
@@ -145,10 +152,7 @@ def _find_reason(
 def _find_leak(example: Example, against: Overlap | None) -> dict[str, Any] | None:
     if against is None:
         return None
-    case, options = example.case, tuple(example.case.options.values())
-    match = against.find(case.question, options)
-    if match is None and case.context:  # A vignette may stand there, and the question behind it.
-        match = against.find(f"{case.context} {case.question}", options)
+    match = against.find_case(example.case)
     if match is None:
         return None
     return {
@@ -163,23 +167,13 @@ def _take_up(folder: Path, seen: Seen) -> int:
     """Read what an earlier pass kept; a last line that was torn is taken off."""
     path = folder / EXAMPLES
     for part in (path, folder / DROPPED):
-        _cut_torn(part)
+        part.touch()
+        cut_torn(part)
     if not path.stat().st_size:
         return 0
     for number, value in read_objects(path):
-        seen.add(parse_example(value, f"{path}, line {number}").case)
+        seen.add(take_apart(parse_example(value, f"{path}, line {number}").case))
     return len(seen)
-
-
-def _cut_torn(path: Path) -> None:
-    path.touch()
-    with path.open("rb+") as file:
-        content_end = 0
-        for line in file:
-            if not line.endswith(b"\n"):
-                break
-            content_end += len(line)
-        file.truncate(content_end)
 
 
 def _count_lines(path: Path) -> int:

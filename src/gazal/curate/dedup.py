@@ -17,8 +17,6 @@ PERMUTATIONS, BANDS = 128, 32
 GRAM = 3
 LEAST = 0.7
 """Estimated Jaccard similarity of two sets of word 3-grams from which they are near duplicates."""
-
-
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
@@ -31,6 +29,28 @@ class Repeat:
     similarity: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A question taken apart, once for looking and for remembering."""
+
+    case_id: str
+    digest: bytes
+    hashed: RMinHash
+    answer: str
+    numbers: tuple[str, ...]
+
+
+def take_apart(case: Case) -> Asked:
+    """What `Seen` compares of a case."""
+    return Asked(
+        case_id=case.id,
+        digest=_digest(case),
+        hashed=_hash(case),
+        answer=_tell_answer(case),
+        numbers=tuple(sorted(_NUMBER.findall(f"{case.context} {case.question}"))),
+    )
+
+
 class Seen:
     """Questions that were kept so far.
 
@@ -41,39 +61,29 @@ class Seen:
     def __init__(self) -> None:
         self._exact: dict[bytes, int] = {}
         self._near = RMinHashLSH(LEAST, PERMUTATIONS, BANDS)
-        self._hashes: list[RMinHash] = []
-        self._ids: list[str] = []
-        self._answers: list[str] = []
-        self._numbers: list[tuple[str, ...]] = []
+        self._kept: list[Asked] = []
 
     def __len__(self) -> int:
         """How many were added."""
-        return len(self._ids)
+        return len(self._kept)
 
-    def find(self, case: Case) -> Repeat | None:
-        """What a case repeats; None where it is new."""
-        number = self._exact.get(_digest(case))
+    def find(self, asked: Asked) -> Repeat | None:
+        """What a question repeats; None where it is new."""
+        number = self._exact.get(asked.digest)
         if number is not None:
-            return Repeat(case_id=self._ids[number], exact=True, similarity=1.0)
-        hashed, answer, numbers = _hash(case), _tell_answer(case), _count_numbers(case)
-        best, nearest = 0.0, -1
-        for other in self._near.query(hashed):
-            same = self._answers[other] == answer and _differ_only_by_less(self._numbers[other], numbers)
-            if same and (alike := hashed.jaccard(self._hashes[other])) > best:
-                best, nearest = alike, other
-        if best < LEAST:
-            return None
-        return Repeat(case_id=self._ids[nearest], exact=False, similarity=best)
+            return Repeat(case_id=self._kept[number].case_id, exact=True, similarity=1.0)
+        best, nearest = 0.0, ""
+        for other in map(self._kept.__getitem__, self._near.query(asked.hashed)):
+            same = other.answer == asked.answer and _differ_only_by_less(other.numbers, asked.numbers)
+            if same and (alike := asked.hashed.jaccard(other.hashed)) > best:
+                best, nearest = alike, other.case_id
+        return None if best < LEAST else Repeat(case_id=nearest, exact=False, similarity=best)
 
-    def add(self, case: Case) -> None:
-        """Remember a case that was kept."""
-        number, hashed = len(self._ids), _hash(case)
-        self._exact[_digest(case)] = number
-        self._near.insert(number, hashed)
-        self._hashes.append(hashed)
-        self._ids.append(case.id)
-        self._answers.append(_tell_answer(case))
-        self._numbers.append(_count_numbers(case))
+    def add(self, asked: Asked) -> None:
+        """Remember a question that was kept."""
+        self._exact[asked.digest] = len(self._kept)
+        self._near.insert(len(self._kept), asked.hashed)
+        self._kept.append(asked)
 
 
 def _hash(case: Case) -> RMinHash:
@@ -82,10 +92,6 @@ def _hash(case: Case) -> RMinHash:
     hashed = RMinHash(num_perm=PERMUTATIONS, seed=1)
     hashed.update(grams)
     return hashed
-
-
-def _count_numbers(case: Case) -> tuple[str, ...]:
-    return tuple(sorted(_NUMBER.findall(f"{case.context} {case.question}")))
 
 
 def _differ_only_by_less(a: tuple[str, ...], b: tuple[str, ...]) -> bool:

@@ -16,7 +16,7 @@ from gazal.config.sampling import Sampling
 from gazal.core.case import Case, Tags
 from gazal.core.chat import hash_prompt, write_prompt
 from gazal.core.example import Example, Lineage
-from gazal.core.store import read_objects
+from gazal.core.store import append_line, cut_torn, read_objects
 from gazal.curate.checks import Limits, find_fault, judge
 from gazal.curate.incoming import Incoming
 from gazal.engine.base import Request, StreamingEngine
@@ -80,12 +80,8 @@ def read_ledger(path: Path) -> dict[str, Entry]:
     Raises:
         DataError: A line is none of a ledger's.
     """
-    if not path.exists():
-        return {}
-    lines = path.read_bytes().splitlines(keepends=True)
-    if lines and not lines[-1].endswith(b"\n"):
-        path.write_bytes(b"".join(lines[:-1]))
-    if not path.stat().st_size:
+    cut_torn(path)
+    if not path.exists() or not path.stat().st_size:
         return {}
     found: dict[str, Entry] = {}
     for number, value in read_objects(path):
@@ -99,11 +95,12 @@ def read_ledger(path: Path) -> dict[str, Entry]:
 
 def list_missing(cases: Sequence[Case], asked: Asked, ledger: Mapping[str, Entry]) -> list[Request]:
     """What has to be asked, first samples first."""
+    prompts = {case.id: write_teacher_prompt(case) for case in cases}
     return [
-        Request(case_id=case.id, sample=sample, prompt=prompt)
+        Request(case_id=case_id, sample=sample, prompt=prompt)
         for sample in range(asked.samples)
-        for case in cases
-        if asked.find_key(prompt := write_teacher_prompt(case), sample) not in ledger
+        for case_id, prompt in prompts.items()
+        if asked.find_key(prompt, sample) not in ledger
     ]
 
 
@@ -112,7 +109,7 @@ def ask(
     missing: Sequence[Request],
     asked: Asked,
     path: Path,
-    most_tokens: int | None = None,
+    room: int | None = None,
 ) -> Iterator[Entry | None]:
     """Ask, each reply written down as it comes; None for a request that brought none.
 
@@ -121,7 +118,7 @@ def ask(
         missing: What to ask.
         asked: How.
         path: The ledger.
-        most_tokens: Stop when the replies of this call have so many tokens; None is no limit.
+        room: Stop when the replies of this call have so many tokens; None is no limit.
 
     Raises:
         DataError: The ledger cannot be written.
@@ -143,11 +140,16 @@ def ask(
             n_tokens=trace.n_tokens,
             prompt_hash=hash_prompt(prompt),
         )
-        _append(path, entry)
+        append_line(path, asdict(entry))
         yield entry
-        spent += trace.n_tokens or len(trace.text) // 4
-        if most_tokens is not None and spent >= most_tokens:
+        spent += count_tokens(entry)
+        if room is not None and spent >= room:
             return
+
+
+def count_tokens(entry: Entry) -> int:
+    """What a reply cost: as the service counted, else a quarter of its characters."""
+    return entry.n_tokens or len(entry.text) // 4
 
 
 def choose(
@@ -158,10 +160,12 @@ def choose(
     A case gets its difficulty from the share of its samples that are right.
     """
     for case in cases:
-        keys = [asked.find_key(write_teacher_prompt(case), n) for n in range(asked.samples)]
+        prompt = write_teacher_prompt(case)
+        keys = [asked.find_key(prompt, n) for n in range(asked.samples)]
         entries = [ledger[key] for key in keys if key in ledger]
         examples = [_wrap(case, entry, asked) for entry in entries]
-        faults = [find_fault(example, judge(example), limits) for example in examples]
+        scores = [judge(example) for example in examples]
+        faults = [find_fault(e, found, limits) for e, found in zip(examples, scores, strict=True)]
         source = case.id.partition("/")[0]
         where = f"{case.id}, {len(entries)} of {asked.samples} samples"
         if not entries:
@@ -179,7 +183,7 @@ def choose(
             row = entries[0].key[:12]
             yield Incoming(where=where, source=source, row=row, reason="no_sample_passes", what=reasons)
             continue
-        share = sum(judge(example)["answer"].why == "right" for example in examples) / len(examples)
+        share = sum(found["answer"].why == "right" for found in scores) / len(scores)
         row = good[0].lineage.row
         yield Incoming(where=where, source=source, row=row, example=_tag(good[0], share))
 
@@ -204,16 +208,6 @@ def _tag(example: Example, share: float) -> Example:
     difficulty = "easy" if share >= EASY else "hard" if share < HARD else "medium"
     tags: Tags = replace(case.tags, difficulty=difficulty)
     return replace(example, case=replace(case, tags=tags))
-
-
-def _append(path: Path, entry: Entry) -> None:
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(entry)) + "\n")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror}). Make room, then run the same command again."
-        ) from error
 
 
 def _hash(text: str) -> str:

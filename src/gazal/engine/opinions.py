@@ -6,7 +6,6 @@ failed leaves no line and is asked again the next time.
 """
 
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from gazal.config.sampling import Sampling
 from gazal.core.case import Case
 from gazal.core.chat import CLOSE
+from gazal.core.store import append_line, cut_torn
 from gazal.core.trace import Trace
 from gazal.engine.api import ApiEngine
 from gazal.engine.base import Request
@@ -133,7 +133,7 @@ def ask_opinions(
         Request(case_id=key, sample=0, prompt=write_question(case, trace, rubric))
         for key, (case, trace) in missing.items()
     ]
-    _mend(record)
+    cut_torn(record)
     for rollout in engine.stream(requests, SAMPLING, seed=0):
         said, (case, trace) = rollout.trace, missing[rollout.trace.case_id]
         if said.stop == "error":
@@ -148,7 +148,7 @@ def ask_opinions(
             value=read_opinion(said),
             said=said.text.rpartition(CLOSE)[2].strip()[:_QUOTED],
         )
-        _append(record, opinion)
+        append_line(record, asdict(opinion))
         yield opinion
 
 
@@ -186,23 +186,3 @@ def _is_share(value: object) -> bool:
     return value is None or (
         isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 1.0
     )
-
-
-def _mend(record: Path) -> None:
-    """Take off a last line that was torn, or what is put after it would be part of it."""
-    try:
-        data = record.read_bytes() if record.exists() else b""
-        if data and not data.endswith(b"\n"):
-            os.truncate(record, data.rfind(b"\n") + 1)
-    except OSError as error:
-        raise DataError(f"{record}: cannot be written ({error.strerror}). Name another file.") from None
-
-
-def _append(record: Path, opinion: Opinion) -> None:
-    try:
-        with record.open("ab") as file:
-            file.write(json.dumps(asdict(opinion)).encode() + b"\n")
-    except OSError as error:
-        raise DataError(
-            f"{record}: cannot be written ({error.strerror}). Make room, or name another."
-        ) from None

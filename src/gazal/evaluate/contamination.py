@@ -50,7 +50,7 @@ def find_leaked(cases: Sequence[Case], trained: Iterator[Case]) -> dict[str, dic
     for case in trained:
         if case.id in ids:
             leaked.setdefault(case.id, {"id": case.id, "question": case.question, "how": "same id"})
-        match = overlap.find(case.question, tuple(case.options.values()))
+        match = overlap.find_case(case)
         if match is not None:
             leaked.setdefault(match.case_id, {"id": case.id, "question": case.question, "how": match.how})
     return leaked

@@ -1,14 +1,11 @@
 """What a comparison could have shown, and what several comparisons at once allow to be said."""
 
 from collections.abc import Sequence
-from math import comb, sqrt
+from math import sqrt
 
-import numpy as np
 from scipy.stats import norm
 
 from gazal.errors import DataError
-
-RESAMPLES = 10_000
 
 
 def find_detectable(n: int, discordant: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
@@ -53,33 +50,3 @@ def correct_many(ps: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(ps) - rank) * ps[at]))
         adjusted[at] = largest
     return adjusted
-
-
-def pass_at(n: int, right: int, k: int) -> float:
-    """Chance that at least one of k samples is right, from n samples of which some are: unbiased.
-
-    Source:
-        Chen et al. 2021, arXiv:2107.03374: 1 - C(n - right, k) / C(n, k).
-    """
-    if not 1 <= k <= n or not 0 <= right <= n:
-        raise DataError(f"pass@{k} of {n} samples with {right} right: k is 1 to n, right 0 to n.")
-    return 1.0 - comb(n - right, k) / comb(n, k)
-
-
-def vote(answers: Sequence[str | None]) -> str | None:
-    """The answer that most samples give (maj@k); None where none gives one, or the most are a tie."""
-    counts: dict[str, int] = {}
-    for answer in answers:
-        if answer is not None:
-            counts[answer] = counts.get(answer, 0) + 1
-    most = max(counts.values(), default=0)
-    first = [answer for answer, n in counts.items() if n == most]
-    return first[0] if len(first) == 1 else None
-
-
-def bootstrap_mean(values_N: Sequence[float], seed: int = 0) -> tuple[float, float]:
-    """95 % percentile bootstrap of a mean over cases: samples of one case count as one draw."""
-    values = np.asarray(values_N, dtype=float)
-    draws = np.random.default_rng(seed).integers(0, values.size, size=(RESAMPLES, values.size))
-    low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975))
-    return float(low), float(high)

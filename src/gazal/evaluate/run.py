@@ -1,16 +1,14 @@
 """Let a model reply to cases, each reply kept as it comes, so that nothing is asked twice."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gazal.config.sampling import Sampling
 from gazal.core.case import Case
 from gazal.core.chat import write_prompt
-from gazal.core.store import read_traces, write_traces
+from gazal.core.store import append_line, cut_torn, read_traces, write_traces
 from gazal.core.trace import Trace
 from gazal.engine.base import Request, StreamingEngine
-from gazal.errors import DataError
 
 
 def collect_replies(
@@ -49,11 +47,9 @@ def _read_ledger(path: Path) -> list[Trace]:
     """What an earlier run wrote. A last line that was torn and requests that failed are asked again."""
     if not path.exists():
         return []
-    lines = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-    if not lines:
-        path.unlink()
+    cut_torn(path)
+    if not path.stat().st_size:
         return []
-    path.write_bytes(b"".join(lines))
     traces = read_traces(path)
     served = [trace for trace in traces if trace.stop != "error"]
     if len(served) < len(traces):
@@ -63,11 +59,4 @@ def _read_ledger(path: Path) -> list[Trace]:
 
 def _append(path: Path, trace: Trace) -> None:
     names = ("case_id", "text", "sample", "model", "stop", "n_tokens", "prompt_hash")
-    line = json.dumps({name: getattr(trace, name) for name in names})
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror}). Make room, then run the same command again."
-        ) from error
+    append_line(path, {name: getattr(trace, name) for name in names})

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,12 @@ RESULTS, BATTERY = "results.json", "battery"
 
 
 def run_evaluation(
-    models: Mapping[str, Tested], cases: Sequence[Case], sampling: Sampling, seed: int, folder: Path
+    models: Mapping[str, Tested],
+    cases: Sequence[Case],
+    sampling: Sampling,
+    seed: int,
+    folder: Path,
+    variants: Sequence[Case] = (),
 ) -> Iterator[tuple[str, int, int]]:
     """Let each model reply to the cases; what an earlier run has of them is not asked again.
 
@@ -32,24 +37,36 @@ def run_evaluation(
         sampling: How replies are drawn.
         seed: Of the draws, if any.
         folder: Where ``<model>.jsonl`` and ``<model>_likelihood.jsonl`` go.
+        variants: The cases put otherwise, as `list_variants` gives them, asked while a model is in memory;
+            they and the replies to them go into ``battery/``.
 
     Yields:
         Name of the model, cases done, cases in all.
     """
+    if variants:
+        (folder / BATTERY).mkdir(exist_ok=True)
+        write_cases(folder / BATTERY / CASES, variants)
     for name, tested in models.items():
-        replies, choices = folder / f"{name}.jsonl", folder / f"{name}{LIKELIHOOD}.jsonl"
-        if replies.exists() and (choices.exists() or not tested.by_likelihood):
+        wanted = {folder / f"{name}.jsonl": (name, cases)}
+        if variants:
+            wanted[folder / BATTERY / f"{name}.jsonl"] = (f"{name}, {BATTERY}", variants)
+        missing = {path: asked for path, asked in wanted.items() if not path.exists()}
+        choices = folder / f"{name}{LIKELIHOOD}.jsonl"
+        choosing = tested.by_likelihood and not choices.exists()
+        if not missing and not choosing:
             continue
         if isinstance(tested.config, Endpoint):
             engine = ApiEngine(tested.config, name=name)
-            asked = collect_replies(engine, cases, sampling, seed, replies)
-            yield from ((name, done, len(cases)) for done, _ in enumerate(asked, 1))
+            for path, (title, asked) in missing.items():
+                replies = collect_replies(engine, asked, sampling, seed, path)
+                yield from ((title, done, len(asked)) for done, _ in enumerate(replies, 1))
             continue
         from gazal.evaluate.held import LoadedModel  # Loads torch, which a served model does without.
 
         model = LoadedModel(name, tested.config, tested.adapter)
-        yield from model.reply(cases, sampling, seed, replies)
-        if tested.by_likelihood:
+        for path, (title, asked) in missing.items():
+            yield from ((title, done, of) for _, done, of in model.reply(asked, sampling, seed, path))
+        if choosing:
             yield from model.choose(cases, choices)
 
 
@@ -82,25 +99,10 @@ def list_variants(
     return make_variants(find_counted(cases, find_pairs(cases))[:most], batteries, seed)
 
 
-def run_battery(
-    models: Mapping[str, Tested],
-    variants: Sequence[Case],
-    sampling: Sampling,
-    seed: int,
-    folder: Path,
-) -> Iterator[tuple[str, int, int]]:
-    """Ask the variants, too, as `run_evaluation` does, in a folder of their own beside the replies."""
-    (folder / BATTERY).mkdir(exist_ok=True)
-    write_cases(folder / BATTERY / CASES, variants)
-    plainly = {name: replace(tested, by_likelihood=False) for name, tested in models.items()}
-    for name, done, of in run_evaluation(plainly, variants, sampling, seed, folder / BATTERY):
-        yield f"{name}, {BATTERY}", done, of
-
-
 def add_battery(
     whole: dict[str, Any], models: Sequence[str], cases: Sequence[Case], folder: Path, seed: int
 ) -> None:
-    """Weigh what `run_battery` left and write ``results.json`` again, with ``battery`` by suite and model."""
+    """Weigh the replies to variants and write ``results.json`` again, with ``battery`` by suite and model."""
     variants = read_cases(folder / BATTERY / CASES)
     whole["battery"] = {}
     for suite, asked in split_suites(cases).items():
