@@ -1,6 +1,7 @@
 """The one matcher of leaks: edited copies are found, other questions are not."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -96,6 +97,14 @@ def test_a_short_stem_with_rare_words_is_told_by_them():
 )
 def test_another_question_is_no_leak(question):
     assert Overlap(CASES).find(question, ["x", "y", "z"]) is None
+
+
+def test_a_vignette_may_stand_in_the_context():
+    context, _, question = STEM.rpartition(". ")
+    case = replace(make("mine", question, {"A": "one", "B": "two", "C": "three"}), context=context)
+    overlap = Overlap(CASES)
+    assert overlap.find(question) is None
+    assert overlap.find_case(case).case_id == "held/test/chest"
 
 
 def test_numbers_accents_and_signs_do_not_count():

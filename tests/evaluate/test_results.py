@@ -5,12 +5,12 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from gazal.core.case import Case
+from gazal.core.case import Case, Tags
 from gazal.core.chat import write_reply
 from gazal.core.pairs import find_pairs
 from gazal.core.trace import Trace
 from gazal.errors import DataError
-from gazal.evaluate.results import summarise, weigh_choices, weigh_replies
+from gazal.evaluate.results import split_suites, summarise, weigh_choices, weigh_replies
 from gazal.world.generate import make_cases
 from gazal.world.solve import solve
 
@@ -120,3 +120,13 @@ def test_published_sizes_are_told():
     whole = summarise([exam(1, "medqa_4opt")], {"a": [spoil(exam(1, "medqa_4opt"))]}, {}, 1)
     assert whole["suites"]["medqa_4opt"] == {"n": 1, "of": 1273, "limit": 1}
     assert asdict(weigh_replies([exam(1)], [spoil(exam(1))])[0])["by_kind"]["exam"]["floor"] is None
+
+
+def test_suites_of_one_source_are_told_apart_by_their_subjects():
+    def ask(topic, n):
+        fields = {"kind": "exam", "question": "Q?", "options": {"A": "x", "B": "y"}, "answer": "A"}
+        return Case(id=f"mmlu_pro/test/{n}", licence="MIT", tags=Tags(topic=topic), **fields)
+
+    health, biology = [ask("health", n) for n in range(2)], [ask("biology", n) for n in range(2, 4)]
+    assert [*split_suites(health)] == ["mmlu_pro_health"] and [*split_suites(biology)] == ["mmlu_pro_biology"]
+    assert [*split_suites([*health, *biology])] == ["mmlu_pro_medical"]

@@ -37,6 +37,7 @@ def test_means_add_up_and_deviations_are_within_groups():
     assert seen["reward_std/answer"] == pytest.approx(pooled)
     pooled = math.sqrt((2 * statistics.variance([0.85, 0.65, -0.15]) + 0.0) / 3)
     assert seen["reward_std/total"] == pytest.approx(pooled)
+    assert seen["reward_spread/total"] == pytest.approx(statistics.pstdev([0.85, 0.65, -0.15, -0.25, -0.25]))
     assert seen["reward_share/answer"] + seen["reward_share/format"] == pytest.approx(1.0)
     assert (seen["reward_dead/answer"], seen["reward_dead/format"], seen["reward_dead/n"]) == (0.0, 0.0, 0.0)
 

@@ -129,3 +129,11 @@ def test_whatever_the_history_step_by_step_is_the_same_as_at_once(rows):
     whole = find_alarms(rows, QUIET)
     assert whole == find_alarms(rows, QUIET)
     assert whole == [a for n in range(1, len(rows) + 1) for a in find_new_alarms(rows[:n], QUIET)]
+
+
+def test_a_rise_is_measured_over_all_replies_not_within_groups():
+    """Where the replies to a case hardly differ, another draw of cases is no rise of the reward."""
+    rows = [row | {"reward_std/total": 0.01} for row in history(reward__total=0.45)]
+    assert "reward_outruns_accuracy" not in {alarm.name for alarm in find_alarms(rows, QUIET)}
+    narrow = [row | {"reward_spread/total": 0.05} for row in rows]
+    assert "reward_outruns_accuracy" in {alarm.name for alarm in find_alarms(narrow, QUIET)}
