@@ -1,11 +1,13 @@
 """``gazal curate`` at the size of the paper's set, with leaks and near duplicates planted.
 
     python benchmarks/curate.py [--n 107033] [--leaks 500] [--near 0.02] [--data DIR] [--json]
+    python benchmarks/curate.py --real [--data DIR]
 
 Makes n examples of the clinical world, puts edited copies of evaluation questions (benchmarks/leaks.py) and
 near duplicates of its own rows among them, runs the command on the file, and says: how many of each sort of
 leak it found, how many rows it called leaks that are none, precision and recall of near duplicates, seconds
-and peak memory. With a small n it is the test of the same (tests/curate).
+and peak memory. With --real it instead holds every public training set at hand against every evaluation set,
+and prints each pair.
 """
 
 import argparse
@@ -24,7 +26,8 @@ from typing import Any
 
 from leaks import EDITS, blur, plant
 
-from gazal.cases.table import load_suite
+from gazal.cases.overlap import Overlap
+from gazal.cases.table import SUITES, load_suite
 from gazal.core.case import LETTERS, Case, hash_content
 from gazal.core.chat import write_reply
 from gazal.core.example import Example, Lineage, write_example
@@ -32,6 +35,7 @@ from gazal.world.generate import make_cases
 from gazal.world.solve import solve
 
 LEAKED = ("medqa_4opt", "mmlu_pro_medical", "pubmedqa")
+PARTS = ("mmlu_pro_health", "mmlu_pro_biology")
 KINDS = ("diagnosis", "treatment", "uncertainty", "prognosis")
 
 
@@ -124,6 +128,19 @@ def compare(what: dict[int, str], reason: dict[int, str]) -> dict[str, Any]:
     }
 
 
+def hold_real() -> None:
+    """Print the questions of public training sets that stand in an evaluation set."""
+    held = [name for name, suite in SUITES.items() if suite.use == "evaluation"]
+    overlap = Overlap(case for name in held if name not in PARTS for case in load_suite(name))
+    for name, suite in SUITES.items():
+        if suite.use != "training":
+            continue
+        found = [(case, match) for case in load_suite(name) if (match := overlap.find_case(case))]
+        for case, match in found:
+            print(f"{case.id} in {match.case_id} ({match.how}):\n  {case.question!r}\n  {match.question!r}")
+        print(f"{name}: {len(found)} of {suite.n}")
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -134,9 +151,13 @@ def main() -> None:
     parser.add_argument("--near", type=float, default=0.02)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--real", action="store_true")
     args = parser.parse_args()
     if args.data:
         os.environ["GAZAL_DATA"] = str(args.data)
+    if args.real:
+        hold_real()
+        return
     with tempfile.TemporaryDirectory() as folder:
         found = measure(args.n, args.leaks, args.near, Path(folder))
     if args.json:
