@@ -36,6 +36,17 @@ def say(content: str | None, *, finish: str | None = "stop", after_s: float = 0.
     return Answer(json.dumps(whole | {"usage": usage}).encode(), after_s=after_s)
 
 
+def stream(content: str, *, finish: str | None = "stop", cut: bool = False) -> Answer:
+    """The same in pieces of five characters, as server-sent events; usage comes last."""
+    deltas = [{"content": content[n : n + 5]} for n in range(0, len(content), 5)]
+    rows = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    rows += [{"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]}]
+    rows += [{"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}}]
+    whole = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m"}
+    events = [f"data: {json.dumps(whole | row)}\n\n" for row in rows]
+    return Answer("".join([*events, "data: [DONE]\n\n"]).encode(), kind="text/event-stream", cut=cut)
+
+
 def refuse(status: int, words: str = "no", **more: Any) -> Answer:
     """An error as OpenAI words it."""
     error = {"message": words, "type": "some_error", "param": None, "code": None} | more

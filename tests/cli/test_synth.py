@@ -69,6 +69,8 @@ class Teacher:
             Answer(b'{"choices": [', cut=True),
             Answer(b"not json"),
             say(""),
+            say(reply(body), after_s=9.0),  # Longer than it is waited for.
+            Answer(b"", trickle=True),  # Without an end.
             good,
         )
         return bad[number % len(bad)]
@@ -78,8 +80,9 @@ def read(folder, name):
     return (folder / name).read_bytes()
 
 
-def words(service, out):
-    asked = ("--endpoint", service.url, "--model", "org/teacher", "--world", N, "--samples", SAMPLES)
+def words(service, out, *others):
+    asked = [word for one in (service, *others) for word in ("--endpoint", one.url)]
+    asked += ["--model", "org/teacher", "--world", N, "--samples", SAMPLES]
     return (*asked, "--in-flight", 3, "--max-new-tokens", 64, "--no-leaks", "--out", out)
 
 
@@ -92,11 +95,11 @@ def test_killed_five_times_and_served_badly_gives_the_set_of_a_quiet_run(tmp_pat
         assert synth(*words(service, "quiet"), cwd=tmp_path)[0] == 0 and len(service.asked) == N * SAMPLES
     with serve(Teacher(faulty=True)) as service:
         for _ in range(5):
-            process = start(*words(service, "killed"), cwd=tmp_path)
+            process = start(*words(service, "killed"), "--timeout", 2, cwd=tmp_path)
             time.sleep(rng.uniform(1.2, 3.0))
             process.send_signal(signal.SIGKILL)
             process.communicate()
-        code, _, err = synth(*words(service, "killed"), cwd=tmp_path)
+        code, _, err = synth(*words(service, "killed"), "--timeout", 2, cwd=tmp_path)
         assert code == 0, err
     quiet, killed = tmp_path / "quiet", tmp_path / "killed"
     for name in ("examples.jsonl", "dropped.jsonl"):
@@ -120,6 +123,66 @@ def test_the_teacher_never_sees_the_key_and_right_replies_alone_are_kept(tmp_pat
         assert "Reason as a careful physician" in service.prompts[0]
         solutions = [row["case"]["options"][row["case"]["answer"]] for row in kept]
         assert not any(f"answer is {text}" in prompt for text in solutions for prompt in service.prompts)
+
+
+def test_several_services_share_the_work_and_one_that_breaks_is_left_out(tmp_path):
+    with serve(Teacher(faulty=False)) as one, serve(Teacher(faulty=False)) as two:
+        assert synth(*words(one, "two", two), cwd=tmp_path)[0] == 0
+        assert len(one.asked) == len(two.asked) == N * SAMPLES // 2
+    with serve(Teacher(faulty=False)) as one, serve(lambda body, before: refuse(404, "gone")) as broken:
+        code, _, err = synth(*words(one, "broken", broken), cwd=tmp_path)
+        assert code == 0, err
+        assert "left out from now on" in err and len(one.asked) == N * SAMPLES
+        code, _, err = synth(*words(broken, "none", broken), cwd=tmp_path)
+        assert code == 2 and "knows no model" in err
+    assert read(tmp_path / "two", "examples.jsonl") == read(tmp_path / "broken", "examples.jsonl")
+
+
+def test_samples_have_to_agree_where_that_is_asked(tmp_path):
+    with serve(Teacher(faulty=False)) as service:
+        code, out, err = synth(*words(service, "any"), "--json", cwd=tmp_path)
+        assert code == 0, err
+        lone = json.loads(out)
+        code, out, err = synth(*words(service, "both"), "--agree", 1, "--json", cwd=tmp_path)
+        counts = json.loads(out) if code == 0 else {"kept": 0}
+        assert counts["kept"] < lone["kept"]
+        dropped = [json.loads(line) for line in find(tmp_path, "both", "dropped.jsonl").splitlines()]
+        assert {"samples_disagree"} <= {row["reason"] for row in dropped}
+
+
+def test_a_second_model_has_to_find_the_reasoning_sound(tmp_path):
+    def answer(body, before):
+        if body["model"] == "org/teacher":
+            return say(reply(body))
+        return say(str(draw(body) % 2 * 10))
+
+    with serve(answer) as service:
+        assert synth(*words(service, "plain"), cwd=tmp_path)[0] == 0
+        code, _, err = synth(*words(service, "checked"), "--checker", "org/second", cwd=tmp_path)
+        assert code == 0, err
+        again = len(service.asked)
+        assert synth(*words(service, "checked"), "--checker", "org/second", cwd=tmp_path)[0] == 0
+        assert len(service.asked) == again
+    values = [json.loads(line)["value"] for line in read(tmp_path / "checked", "opinions.jsonl").splitlines()]
+    kept = read(tmp_path / "checked", "examples.jsonl").splitlines()
+    assert set(values) == {0.0, 1.0} and len(kept) == values.count(1.0)
+    assert len(kept) < len(read(tmp_path / "plain", "examples.jsonl").splitlines())
+    assert b"second_model_faults" in read(tmp_path / "checked", "dropped.jsonl")
+
+
+def test_a_limit_on_money_ends_the_asking(tmp_path):
+    with serve(Teacher(faulty=False)) as service:
+        priced = ("--price-in", 1, "--price-out", 1e6)  # One a token of replies, of which each has five.
+        code, _, err = synth(*words(service, "set"), *priced, "--most-money", 20, cwd=tmp_path)
+        assert code in (0, 2) and N * SAMPLES > len(service.asked) >= 4
+        assert ", for 1,792.01 at most" in err
+        code, _, err = synth(*words(service, "set"), "--most-money", 20, cwd=tmp_path)
+        assert code == 2 and "--price-in" in err
+
+
+def find(folder, name, file):
+    """A file of a set, finished or not."""
+    return next(folder.glob(f"{name}*/{file}")).read_bytes()
 
 
 def test_a_limit_on_tokens_ends_the_asking(tmp_path):

@@ -9,12 +9,13 @@ import time
 
 import pytest
 from pydantic import ValidationError
-from served_model import Answer, refuse, say, serve
+from served_model import Answer, refuse, say, serve, stream
 
 from gazal.config.endpoint import Endpoint
 from gazal.config.sampling import Sampling
-from gazal.engine.api import GIVE_UP, ApiEngine
+from gazal.engine.api import ApiEngine
 from gazal.engine.base import Request
+from gazal.engine.served import GIVE_UP
 from gazal.errors import ConfigError, EndpointError
 
 GREEDY = Sampling(temperature=0.0, max_new_tokens=20, batch_size=4)
@@ -83,6 +84,29 @@ def test_replies_come_as_they_end_and_are_put_in_order():
         engine = make(service)
         assert [r.trace.text for r in engine.stream(ask(*waits), GREEDY, 0)] == ["b", "c", "a"]
         assert [r.trace.text for r in engine.generate(ask(*waits), GREEDY, 0)] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        stream("You said a.", cut=True),
+        stream("You said a.", finish=None),
+        refuse(500),
+        Answer(b"data: {no json\n\n", kind="text/event-stream"),
+    ],
+)
+def test_a_reply_in_pieces_is_put_together_and_one_that_was_cut_is_asked_for_again(fault):
+    (trace,), service = generate(
+        lambda body, before: stream("You said a.") if before else fault, ask("a"), stream=True
+    )
+    assert (trace.text, trace.stop, trace.n_tokens) == ("You said a.", "end", 5)
+    assert [body["stream"] for body in service.asked] == [True, True]
+
+
+def test_a_reply_in_pieces_that_never_ends_well_is_no_reply(caplog):
+    (trace,), service = generate(lambda *_: stream("You said", cut=True), ask("a"), stream=True, retries=1)
+    assert (trace.text, trace.stop) == ("", "error") and len(service.asked) == 2
+    assert "the stream was cut" in caplog.text
 
 
 @pytest.mark.parametrize("size", [1, 3, 8])
@@ -194,7 +218,7 @@ def test_nobody_there_is_told_soon():
 
 def test_the_library_that_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "openai", None)
-    with pytest.raises(ConfigError, match="pip install 'openai>=2,<4'"):
+    with pytest.raises(ConfigError, match="pip install 'openai>=3,<4'"):
         ApiEngine(Endpoint(url="http://localhost/v1", model="m"), name="api")
 
 

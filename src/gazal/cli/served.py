@@ -8,7 +8,9 @@ if TYPE_CHECKING:
     from gazal.config.endpoint import Endpoint
 
 
-def find_endpoint(url: str, model: str, key_variable: str, timeout_s: float) -> "Endpoint":
+def find_endpoint(
+    url: str, model: str, key_variable: str, timeout_s: float, stream: bool = False
+) -> "Endpoint":
     """Where a model is served, once what asking it takes is known to be there."""
     from pydantic import ValidationError
 
@@ -16,7 +18,9 @@ def find_endpoint(url: str, model: str, key_variable: str, timeout_s: float) -> 
     from gazal.engine.api import ApiEngine
 
     try:
-        endpoint = Endpoint(url=url, model=model, key_variable=key_variable, timeout_s=timeout_s)
+        endpoint = Endpoint(
+            url=url, model=model, key_variable=key_variable, timeout_s=timeout_s, stream=stream
+        )
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(

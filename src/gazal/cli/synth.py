@@ -2,26 +2,24 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gazal.cli.curate import build_set, index_suites, need_libraries, say_set
-from gazal.errors import ConfigError, DataError
+from gazal.cli.teach import ask_second_model, ask_teacher
+from gazal.errors import ConfigError
 
 if TYPE_CHECKING:
     from gazal.core.case import Case
-    from gazal.core.stage import StageFolder
-    from gazal.curate.synth import Asked
-    from gazal.engine.api import ApiEngine
-
-ROUNDS = 3
-"""So often is asked again what brought an empty reply or failed after all retries."""
 
 
 def synth(
-    endpoint: Annotated[str, typer.Option(metavar="URL", help="An OpenAI-compatible service.")],
-    model: Annotated[str, typer.Option(help="The teacher, as the service calls it.")],
+    endpoint: Annotated[
+        list[str],
+        typer.Option(metavar="URL", help="An OpenAI-compatible service; several share the work."),
+    ],
+    model: Annotated[str, typer.Option(help="The teacher, as the services call it.")],
     out: Annotated[Path, typer.Option(help="Folder of the set.")] = Path("sets/synth"),
     cases: Annotated[Path | None, typer.Option(help="Questions with keys, one case a line.")] = None,
     suite: Annotated[
@@ -34,15 +32,32 @@ def synth(
     ] = 4,
     temperature: Annotated[float, typer.Option(min=0.0)] = 0.7,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Of one reply.")] = 2048,
+    agree: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Least share of a case's replies that are right.")
+    ] = 0.0,
+    checker: Annotated[
+        str | None, typer.Option(help="A second model that has to find the reasoning sound.")
+    ] = None,
+    checker_endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where it is served. Default: as the teacher.")
+    ] = None,
     most_tokens: Annotated[
         int | None,
         typer.Option(min=1, help="Stop asking when the ledger has so many tokens, and build the set of it."),
     ] = None,
-    in_flight: Annotated[int, typer.Option(min=1, help="Requests at a time.")] = 256,
+    price_in: Annotated[float, typer.Option(min=0.0, help="Of a million tokens of prompts.")] = 0.0,
+    price_out: Annotated[float, typer.Option(min=0.0, help="Of a million tokens of replies.")] = 0.0,
+    most_money: Annotated[
+        float | None, typer.Option(min=0.0, help="Stop asking when so much is spent at these prices.")
+    ] = None,
+    in_flight: Annotated[int, typer.Option(min=1, help="Requests at a time, at each service.")] = 256,
     key_variable: Annotated[
         str, typer.Option(metavar="NAME", help="Variable of the key.")
     ] = "OPENAI_API_KEY",
     timeout: Annotated[float, typer.Option(min=1.0, help="Seconds that one reply may take.")] = 600.0,
+    stream: Annotated[
+        bool, typer.Option("--stream/--whole", help="Take replies word by word, or each as a whole.")
+    ] = False,
     data: Annotated[Path | None, typer.Option(help="Where public files are. Default: $GAZAL_DATA.")] = None,
     leaks: Annotated[
         bool, typer.Option("--leaks/--no-leaks", help="Hold it against evaluation sets.")
@@ -54,28 +69,42 @@ def synth(
     from gazal.cli.served import find_endpoint
     from gazal.config.sampling import Sampling
     from gazal.core.stage import open_stage
-    from gazal.curate.synth import Asked
+    from gazal.curate.choose import Gates, choose
+    from gazal.curate.synth import Asked, Purse
     from gazal.engine.api import ApiEngine
+    from gazal.engine.several import SeveralEngines
 
     need_libraries(parquet=True)
     if data is not None:
         os.environ["GAZAL_DATA"] = str(data)
-    served = find_endpoint(endpoint, model, key_variable, timeout)
+    if most_money is not None and not price_in + price_out:
+        raise ConfigError("--most-money needs --price-in and --price-out: what a million tokens cost.")
+    served = [find_endpoint(url, model, key_variable, timeout, stream) for url in endpoint]
+    check = None
+    if checker is not None:
+        check = find_endpoint(checker_endpoint or endpoint[0], checker, key_variable, timeout)
     questions = _gather(cases, suite or [], world, limit, seed)
     sampling = Sampling(temperature=temperature, max_new_tokens=max_new_tokens, batch_size=in_flight)
     asked = Asked(model=model, samples=samples, sampling=sampling, seed=seed)
     against, names = index_suites() if leaks else (None, [])
     settings = {"manner": asked.manner, "samples": samples, "against": names, "limit": limit}
     settings |= {"cases": str(cases), "suites": suite or [], "world": world}
+    settings |= {"agree": agree, "checker": checker}
     stage = open_stage(out, settings, seed, {} if cases is None else {"cases": cases})
     if stage is not None:
-        _ask(stage, questions, asked, ApiEngine(served, name=model), most_tokens)
+        purse = Purse(most_tokens=most_tokens, most_money=most_money, price_in=price_in, price_out=price_out)
+        teacher = SeveralEngines([ApiEngine(one, name=model) for one in served])
+        ledger = ask_teacher(stage.part, questions, asked, teacher, purse)
+        gates = Gates(agree=agree)
+        if check is not None:
+            gates = ask_second_model(stage.part, questions, asked, ledger, gates, check)
         named = [f"--cases {cases}" if cases else "", *(f"--suite {name}" for name in suite or [])]
         named += [f"--world {world}" if world else "", f"--limit {limit}" if limit else ""]
         named += [f"--samples {samples} --temperature {temperature:g} --max-new-tokens {max_new_tokens}"]
+        named += [f"--agree {agree:g}" if agree else "", f"--checker {checker}" if checker else ""]
         named += [f"--seed {seed}" if seed else "", "" if leaks else "--no-leaks"]
         told = " ".join(["gazal synth --endpoint URL --model", model, *filter(None, named), f"--out {out}"])
-        build_set(stage, lambda: _choose(questions, asked, stage), against, names, told)
+        build_set(stage, lambda: choose(questions, asked, ledger, gates), against, names, told)
     say_set(out, as_json)
 
 
@@ -97,41 +126,3 @@ def _gather(
     if not sources:
         raise ConfigError("nothing to ask: name --cases FILE, --suite NAME or --world N.")
     return list(gather_cases(sources, seed))
-
-
-def _ask(
-    stage: "StageFolder", cases: list["Case"], asked: "Asked", engine: "ApiEngine", most_tokens: int | None
-) -> None:
-    from gazal.cli.say import StageBars
-    from gazal.curate.synth import LEDGER, ask, count_tokens, list_missing, read_ledger
-
-    path = stage.part / LEDGER
-    ledger = read_ledger(path)
-    missing = list_missing(cases, asked, ledger)
-    n, most = len(cases) * asked.samples, asked.sampling.max_new_tokens
-    typer.echo(
-        f"{path}: {n - len(missing):,} of {n:,} replies are there; {len(missing):,} requests of at most "
-        f"{most:,} tokens are left, {len(missing) * most:,} at most",
-        err=True,
-    )
-    failed, tokens = 0, sum(map(count_tokens, ledger.values()))
-    with StageBars() as bars:
-        for _ in range(ROUNDS):
-            room = None if most_tokens is None else most_tokens - tokens
-            if room is not None and room <= 0:
-                return
-            for done, entry in enumerate(ask(engine, missing, asked, path, room), 1):
-                failed += entry is None
-                tokens += count_tokens(entry) if entry else 0
-                bars.show("synth", done, len(missing), f"{tokens:,} tokens, {failed} failed")
-            missing = list_missing(cases, asked, read_ledger(path))
-            if not missing:
-                return
-    raise DataError(f"{path}: {len(missing)} requests brought no reply. Run the same command again for them.")
-
-
-def _choose(cases: list["Case"], asked: "Asked", stage: "StageFolder") -> Any:
-    from gazal.curate.checks import Limits
-    from gazal.curate.synth import LEDGER, choose, read_ledger
-
-    return choose(cases, asked, read_ledger(stage.part / LEDGER), Limits())

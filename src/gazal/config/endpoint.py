@@ -23,6 +23,8 @@ class Endpoint(Settings):
     """Environment variable that holds the key; a service that asks for none needs none set."""
     timeout_s: Annotated[float, Field(gt=0.0)] = 600.0
     """How long one reply may take."""
+    stream: bool = False
+    """Take each reply word by word: services and proxies that cut silent connections keep them open."""
     retries: Annotated[int, Field(ge=0)] = 6
     """How often a request is sent again after a time-out, a cut connection, status 429 or 5xx."""
 

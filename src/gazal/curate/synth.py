@@ -1,31 +1,27 @@
 """A teacher writes worked replies to questions whose key is known: asked once, kept for good.
 
 The teacher never sees the key. Every reply goes into an append-only ledger under the hash of what was asked;
-what is there is not asked for again. Of the samples of a case the first that every gate lets through becomes
-an example: sampling by rejection.
+what is there is not asked for again. `gazal.curate.choose` makes examples of them.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 from gazal.config.sampling import Sampling
-from gazal.core.case import Case, Tags
+from gazal.core.case import Case
 from gazal.core.chat import hash_prompt, write_prompt
-from gazal.core.example import Example, Lineage
 from gazal.core.store import append_line, cut_torn, read_objects
-from gazal.curate.checks import Limits, find_fault, judge
-from gazal.curate.incoming import Incoming
 from gazal.engine.base import Request, StreamingEngine
 from gazal.errors import DataError
 
 LEDGER = "ledger.jsonl"
 PROMPTS = Path(__file__).with_name("prompts")
-EASY, HARD = 0.75, 0.25
-"""Share of a case's samples that are right, from which it is easy and below which it is hard."""
+PER_TOKEN = 4
+"""Characters that count as a token where no service counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +56,37 @@ class Entry:
     stop: str
     n_tokens: int | None
     prompt_hash: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Purse:
+    """What was spent so far, and how much may be."""
+
+    most_tokens: int | None = None
+    """Of replies."""
+    most_money: float | None = None
+    price_in: float = 0.0
+    """Of a million tokens of prompts, in any currency."""
+    price_out: float = 0.0
+    """Of a million tokens of replies."""
+    tokens: int = 0
+    money: float = 0.0
+
+    def pay(self, prompt: str, entry: Entry) -> None:
+        """Count one reply. Tokens of prompts are an estimate: a quarter of their characters."""
+        n = entry.n_tokens or len(entry.text) // PER_TOKEN
+        self.tokens += n
+        self.money += self.price(len(prompt) // PER_TOKEN, n)
+
+    def price(self, n_in: int, n_out: int) -> float:
+        """Of so many tokens."""
+        return (n_in * self.price_in + n_out * self.price_out) / 1e6
+
+    @property
+    def empty(self) -> bool:
+        """Whether a limit is reached."""
+        over_tokens = self.most_tokens is not None and self.tokens >= self.most_tokens
+        return over_tokens or (self.most_money is not None and self.money >= self.most_money)
 
 
 def write_teacher_prompt(case: Case) -> str:
@@ -104,12 +131,21 @@ def list_missing(cases: Sequence[Case], asked: Asked, ledger: Mapping[str, Entry
     ]
 
 
+def pay_for_ledger(cases: Sequence[Case], asked: Asked, ledger: Mapping[str, Entry], purse: Purse) -> None:
+    """Count what earlier sittings spent."""
+    for case in cases:
+        prompt = write_teacher_prompt(case)
+        for sample in range(asked.samples):
+            if (entry := ledger.get(asked.find_key(prompt, sample))) is not None:
+                purse.pay(prompt, entry)
+
+
 def ask(
     engine: StreamingEngine,
     missing: Sequence[Request],
     asked: Asked,
     path: Path,
-    room: int | None = None,
+    purse: Purse,
 ) -> Iterator[Entry | None]:
     """Ask, each reply written down as it comes; None for a request that brought none.
 
@@ -118,13 +154,12 @@ def ask(
         missing: What to ask.
         asked: How.
         path: The ledger.
-        room: Stop when the replies of this call have so many tokens; None is no limit.
+        purse: Pays for each reply; asking ends when it is empty.
 
     Raises:
         DataError: The ledger cannot be written.
     """
     prompts = {(request.case_id, request.sample): request.prompt for request in missing}
-    spent = 0
     for rollout in engine.stream(missing, asked.sampling, asked.seed):
         trace = rollout.trace
         if trace.stop == "error" or not trace.text.strip():  # An empty reply is none.
@@ -141,74 +176,7 @@ def ask(
             prompt_hash=hash_prompt(prompt),
         )
         append_line(path, asdict(entry))
+        purse.pay(prompt, entry)
         yield entry
-        spent += count_tokens(entry)
-        if room is not None and spent >= room:
+        if purse.empty:
             return
-
-
-def count_tokens(entry: Entry) -> int:
-    """What a reply cost: as the service counted, else a quarter of its characters."""
-    return entry.n_tokens or len(entry.text) // 4
-
-
-def choose(
-    cases: Sequence[Case], asked: Asked, ledger: Mapping[str, Entry], limits: Limits
-) -> Iterator[Incoming]:
-    """For each case its first sample that every gate lets through, or why there is none.
-
-    A case gets its difficulty from the share of its samples that are right.
-    """
-    for case in cases:
-        prompt = write_teacher_prompt(case)
-        keys = [asked.find_key(prompt, n) for n in range(asked.samples)]
-        entries = [ledger[key] for key in keys if key in ledger]
-        examples = [_wrap(case, entry, asked) for entry in entries]
-        scores = [judge(example) for example in examples]
-        faults = [find_fault(e, found, limits) for e, found in zip(examples, scores, strict=True)]
-        source = case.id.partition("/")[0]
-        where = f"{case.id}, {len(entries)} of {asked.samples} samples"
-        if not entries:
-            yield Incoming(
-                where=where,
-                source=source,
-                row=_hash(case.id),
-                reason="not_asked",
-                what="no reply in the ledger",
-            )
-            continue
-        good = [example for example, fault in zip(examples, faults, strict=True) if fault is None]
-        if not good:
-            reasons = ", ".join(fault[0] for fault in faults if fault)
-            row = entries[0].key[:12]
-            yield Incoming(where=where, source=source, row=row, reason="no_sample_passes", what=reasons)
-            continue
-        share = sum(found["answer"].why == "right" for found in scores) / len(scores)
-        row = good[0].lineage.row
-        yield Incoming(where=where, source=source, row=row, example=_tag(good[0], share))
-
-
-def _wrap(case: Case, entry: Entry, asked: Asked) -> Example:
-    drawn = asked.sampling
-    made = f"prompt {entry.prompt_hash}, sample {entry.sample} of {asked.samples}"
-    lineage = Lineage(
-        source=case.id.partition("/")[0],
-        row=entry.key[:12],
-        made=f"{made}, temperature {drawn.temperature:g}, seed {asked.seed}",
-        teacher=asked.model,
-        licence=case.licence,
-    )
-    return Example(case=case, reply=entry.text, lineage=lineage)
-
-
-def _tag(example: Example, share: float) -> Example:
-    case = example.case
-    if case.tags.difficulty is not None:
-        return example
-    difficulty = "easy" if share >= EASY else "hard" if share < HARD else "medium"
-    tags: Tags = replace(case.tags, difficulty=difficulty)
-    return replace(example, case=replace(case, tags=tags))
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from json import JSONDecodeError
 from queue import SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gazal.config.endpoint import KEY, Endpoint
 from gazal.config.sampling import Sampling
@@ -16,6 +16,8 @@ from gazal.core.trace import Trace
 from gazal.engine.base import Request, Rollout
 from gazal.engine.served import (
     Failure,
+    FailureRow,
+    Pieces,
     Said,
     UnreadableReplyError,
     adapt,
@@ -24,15 +26,13 @@ from gazal.engine.served import (
     read_message,
     write_settings,
 )
-from gazal.errors import ConfigError, EndpointError
+from gazal.errors import ConfigError
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 log = logging.getLogger(__name__)
 
-GIVE_UP = 10
-"""So many requests in a row that could not be served end the whole."""
 PAUSES_S = (0.5, 2.0)
 """Before a request is sent again whose reply could not be read."""
 CONNECT_S = 10.0
@@ -121,7 +121,7 @@ class ApiEngine:
     ) -> None:
         """Ask so many at a time, each worker the next that is left; the first error ends them all."""
         left = iter(enumerate(requests))
-        row = _Row(self.endpoint)
+        row = FailureRow(self.endpoint)
 
         async def work(client: "AsyncOpenAI") -> None:
             for number, request in left:
@@ -180,12 +180,7 @@ class ApiEngine:
         while True:
             settings = write_settings(sampling, request, seed, self._refused)
             try:
-                found = await client.chat.completions.create(
-                    model=self.endpoint.model,
-                    messages=[{"role": "user", "content": request.prompt}],
-                    **settings,
-                )
-                return read_completion(found)
+                return await self._take(client, request.prompt, settings)
             except self._openai.BadRequestError as error:
                 refused = adapt(error, sampling)
                 if refused is None or refused not in settings:
@@ -196,6 +191,25 @@ class ApiEngine:
                 if pause is None:
                     raise
                 await asyncio.sleep(pause)
+
+    async def _take(self, client: "AsyncOpenAI", prompt: str, settings: dict[str, Any]) -> Said | Failure:
+        """One reply, whole or in pieces."""
+        asked: dict[str, Any] = {
+            "model": self.endpoint.model,
+            "messages": [{"role": "user", "content": prompt}],
+            **settings,
+        }
+        if not self.endpoint.stream:
+            return read_completion(await client.chat.completions.create(**asked))
+        pieces = Pieces()
+        asked |= {"stream": True, "stream_options": {"include_usage": True}}
+        async with await client.chat.completions.create(**asked) as chunks:
+            try:
+                async for chunk in chunks:
+                    pieces.add(chunk)
+            except self._openai.APIConnectionError as error:
+                raise UnreadableReplyError(f"the stream was cut: {error.__cause__ or error}") from None
+        return pieces.read()
 
     async def _knock(self, client: "AsyncOpenAI") -> None:
         """Find out whether anybody is there before every request waits and tries again.
@@ -243,39 +257,12 @@ class ApiEngine:
         return Rollout(trace=trace, prompt_tokens=(), tokens=(), logprobs=())
 
 
-class _Row:
-    """Counts failures one after the other, and ends a run that gets nothing else."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint, self.n, self.served = endpoint, 0, False
-
-    def add(self, said: Said | Failure) -> None:
-        """Count one.
-
-        Raises:
-            EndpointError: It was one too many.
-        """
-        if isinstance(said, Said):
-            self.n, self.served = 0, True
-        elif not (
-            said.of_request and self.served
-        ):  # Where others are served, such a request is refused alone.
-            self.n += 1
-        else:
-            return
-        if self.n == GIVE_UP and isinstance(said, Failure):
-            raise EndpointError(
-                f"endpoint {self.endpoint.host}: {GIVE_UP} requests in a row could not be served; the last: "
-                f"{said.reason}. What was served is kept: when the cause is gone, the same command goes on."
-            )
-
-
 def _import_client():
     try:
         import openai
     except ModuleNotFoundError:
         raise ConfigError(
-            "endpoint: the client library is not installed. Run: pip install 'openai>=2,<4'."
+            "endpoint: the client library is not installed. Run: pip install 'openai>=3,<4'."
         ) from None
     return openai
 

@@ -10,6 +10,7 @@ from gazal.config.sampling import Sampling
 from gazal.core.chat import CLOSE, OPEN
 from gazal.core.trace import Stop
 from gazal.engine.base import Request
+from gazal.errors import EndpointError
 
 if TYPE_CHECKING:
     from openai import APIStatusError
@@ -18,6 +19,8 @@ STOPS: dict[str, Stop] = {"stop": "end", "length": "length"}
 REASONING = ("reasoning_content", "reasoning")
 """Where services put what a model thought, where they take it out of its reply."""
 LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
+GIVE_UP = 10
+"""So many requests in a row that could not be served end the whole."""
 NEUTRAL = {"temperature": 1.0, "top_p": 1.0}
 """What the protocol takes where nothing is said: such a value may be left out and means the same."""
 
@@ -94,6 +97,7 @@ def read_completion(found: object) -> Said | Failure:
         UnreadableReplyError: It holds no reply.
     """
     choices = getattr(found, "choices", None)
+    spent = getattr(getattr(found, "usage", None), "completion_tokens", None)
     if not isinstance(choices, list) or not choices:
         error = getattr(found, "error", None)
         raise UnreadableReplyError(f"no reply in it: {error or found!r:.200}")
@@ -103,16 +107,45 @@ def read_completion(found: object) -> Said | Failure:
     thinking = next((text for text in thoughts if isinstance(text, str) and text.strip()), None)
     if message is None or not (isinstance(content, str) or content is None):
         raise UnreadableReplyError(f"no text in it: {choices[0]!r:.200}")
-    reason = getattr(choices[0], "finish_reason", None)
-    if reason not in STOPS:
+    return _say(thinking, content or "", getattr(choices[0], "finish_reason", None), spent)
+
+
+class Pieces:
+    """A reply that comes in pieces."""
+
+    def __init__(self) -> None:
+        self._thinking, self._content = "", ""
+        self._reason: object = None
+        self._spent: object = None
+
+    def add(self, chunk: object) -> None:
+        """One event of the stream."""
+        self._spent = getattr(getattr(chunk, "usage", None), "completion_tokens", None) or self._spent
+        for choice in (getattr(chunk, "choices", None) or [])[:1]:
+            delta = getattr(choice, "delta", None)
+            thoughts = [getattr(delta, name, None) for name in REASONING]
+            self._thinking += next((text for text in thoughts if isinstance(text, str)), "")
+            content = getattr(delta, "content", None)
+            self._content += content if isinstance(content, str) else ""
+            self._reason = getattr(choice, "finish_reason", None) or self._reason
+
+    def read(self) -> Said | Failure:
+        """The whole, as `read_completion` reads it.
+
+        Raises:
+            UnreadableReplyError: The stream ended before the reply did.
+        """
+        if self._reason is None:
+            raise UnreadableReplyError(f"the stream ended after {len(self._content)} characters")
+        return _say(self._thinking.strip() or None, self._content, self._reason, self._spent)
+
+
+def _say(thinking: str | None, content: str, reason: object, spent: object) -> Said | Failure:
+    if not isinstance(reason, str) or reason not in STOPS:
         return Failure(reason=f"it ended by {reason!r}, not by stop or length", of_request=True)
-    spent = getattr(getattr(found, "usage", None), "completion_tokens", None)
     stop = STOPS[reason]
-    return Said(
-        text=_join(thinking, content or "", stop),
-        stop=stop,
-        n_tokens=spent if isinstance(spent, int) else None,
-    )
+    n_tokens = spent if isinstance(spent, int) else None
+    return Said(text=_join(thinking, content, stop), stop=stop, n_tokens=n_tokens)
 
 
 def _join(thinking: str | None, content: str, stop: Stop) -> str:
@@ -147,3 +180,30 @@ def explain_refusal(error: "APIStatusError", endpoint: Endpoint, has_key: bool) 
             f"and that the URL is the one of the service's manual; most end in /v1."
         )
     return None
+
+
+class FailureRow:
+    """Counts failures one after the other, and ends a run that gets nothing else."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint, self.n, self.served = endpoint, 0, False
+
+    def add(self, said: Said | Failure) -> None:
+        """Count one.
+
+        Raises:
+            EndpointError: It was one too many.
+        """
+        if isinstance(said, Said):
+            self.n, self.served = 0, True
+        elif not (
+            said.of_request and self.served
+        ):  # Where others are served, such a request is refused alone.
+            self.n += 1
+        else:
+            return
+        if self.n == GIVE_UP and isinstance(said, Failure):
+            raise EndpointError(
+                f"endpoint {self.endpoint.host}: {GIVE_UP} requests in a row could not be served; the last: "
+                f"{said.reason}. What was served is kept: when the cause is gone, the same command goes on."
+            )
