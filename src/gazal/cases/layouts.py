@@ -13,7 +13,7 @@ Reasoning is cut into steps at its lines, or at its sentences where it is one li
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ _OPTION = re.compile(r"(?m:^)\s*\(?([A-J])\s*[.):]\s*(.+?)\s*$", re.MULTILINE)
 class Row:
     """What a row of another set says."""
 
+    context: str = ""
+    """What was said before; empty but for conversations."""
     question: str
     options: Mapping[str, str]
     answer: str
@@ -67,11 +69,12 @@ def read_row(value: Mapping[str, Any], source: str, licence: str) -> tuple[Case,
     if len(steps) < 2:
         raise Unreadable("no_reasoning", f"{len(steps)} steps of reasoning; two are the least")
     options = dict(row.options)
-    key = hash_content("", row.question, options)
+    key = hash_content(row.context, row.question, options)
     try:
         case = Case(
             id=f"{source}/train/{key}",
             kind="exam",
+            context=row.context,
             question=row.question,
             options=options,
             answer=row.answer,
@@ -97,10 +100,15 @@ def cut_steps(reasoning: str) -> list[str]:
 def _read(value: Mapping[str, Any]) -> Row:
     if "Complex_CoT" in value:
         response = _take(value, "Response")
-        answer = _shorten(response)
+        question, options = _split(_take(value, "Question"))
+        answer = _shorten(response).removeprefix("The answer is ")
+        try:
+            answer = _find_answer(answer, options)
+        except Unreadable:  # A list in the question, and no options.
+            question, options = _take(value, "Question"), {}
         return Row(
-            question=_take(value, "Question"),
-            options={},
+            question=question,
+            options=options,
             answer=answer,
             reasoning=_take(value, "Complex_CoT"),
             response=response,
@@ -131,21 +139,40 @@ def _read_chat(messages: Any) -> Row:
     asked, replied = said["user"][-1], said["assistant"][-1]
     if not isinstance(asked, str) or not isinstance(replied, str):
         raise Unreadable("wrong_type", f"content is {replied!r:.60}")
-    options = dict(_OPTION.findall(asked))
-    options = options if list(options) == list(LETTERS[: len(options)]) and len(options) > 1 else {}
+    question, options = _split(asked)
     reply = read_reply(replied)
     before, closed, after = replied.partition(CLOSE)
     reasoning = before.replace(OPEN, "") if closed else replied
     answer = reply.answer or _shorten(after if closed else replied)
-    first = _OPTION.search(asked)
-    question = asked[: first.start()].strip() if options and first else asked
     return Row(
-        question=question or asked,
+        context=_tell_before(messages),
+        question=question,
         options=options,
         answer=_find_answer(answer, options),
         reasoning="\n".join(reply.steps) or reasoning,
         response=after.partition(HEADING)[2].partition("**Answer:**")[0].strip() or after.strip(),
     )
+
+
+def _tell_before(messages: Sequence[Mapping[str, Any]]) -> str:
+    """What user and assistant said before the last question, a turn a paragraph."""
+    turns = [m for m in messages if m.get("role") in ("user", "assistant")]
+    last = max(n for n, turn in enumerate(turns) if turn["role"] == "user")
+    before = [(turn["role"], turn.get("content")) for turn in turns[:last]]
+    if not all(isinstance(text, str) for _, text in before):
+        raise Unreadable("wrong_type", "an earlier turn is no text")
+    return "\n\n".join(
+        f"{role.capitalize()}: {str(text).rpartition(CLOSE)[2].strip()}" for role, text in before
+    )
+
+
+def _split(asked: str) -> tuple[str, dict[str, str]]:
+    """A question and the options that stand below it; all of it and none where there are none."""
+    options = dict(_OPTION.findall(asked))
+    first = _OPTION.search(asked)
+    if first is None or len(options) < 2 or list(options) != list(LETTERS[: len(options)]):
+        return asked, {}
+    return asked[: first.start()].strip() or asked, options
 
 
 def _read_options(value: Any) -> dict[str, str]:

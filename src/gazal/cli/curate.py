@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,8 +30,8 @@ def curate(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="JSON lines in any known layout: gazal's examples, MedReason, medical-o1, chat messages, "
-            "or case, reasoning, answer.",
+            help="JSON lines, Parquet or a folder that datasets saved, in any known layout: gazal's own, "
+            "MedReason, medical-o1, chat messages, or case, reasoning, answer.",
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the set.")] = Path("sets/curated"),
@@ -43,6 +43,14 @@ def curate(
     ] = None,
     without: Annotated[
         list[str] | None, typer.Option(metavar="source=NAME", help="Leave a source out; repeatable.")
+    ] = None,
+    cap: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME[:VALUE]=N", help="At most N of each kind, specialty, difficulty, source."),
+    ] = None,
+    layout: Annotated[
+        list[str] | None,
+        typer.Option(help="Also write it as case, medreason, medical-o1 or messages; repeatable."),
     ] = None,
     licence: Annotated[str, typer.Option(help="Licence of the FILES (SPDX).")] = UNKNOWN,
     data: Annotated[Path | None, typer.Option(help="Where public files are. Default: $GAZAL_DATA.")] = None,
@@ -56,8 +64,7 @@ def curate(
 ) -> None:
     """Judge, deduplicate and decontaminate rows; every row left out is kept with its reason."""
     from gazal.core.stage import open_stage
-    from gazal.curate.build import Rules
-    from gazal.curate.checks import Limits
+    from gazal.curate.strata import read_caps
     from gazal.world.knowledge import load_knowledge
 
     need_libraries(parquet)
@@ -71,6 +78,8 @@ def curate(
         "kinds": _read_kinds(kinds),
         "sets": sorted(public or []),
         "without": sorted(_read_without(without or [])),
+        "caps": read_caps(cap or []),
+        "layouts": _read_layouts(layout or []),
         "licence": licence,
         "leaks": leaks,
         "against": names,
@@ -79,11 +88,7 @@ def curate(
     }
     stage = open_stage(out, settings, seed, {str(path): path for path in files or []})
     if stage is not None:
-        rules = Rules(
-            limits=Limits(most_chars=most_chars),
-            without=frozenset(settings["without"]),
-            most=world if world and not files and not public else None,
-        )
+        rules = _make_rules(settings, most=world if world and not files and not public else None)
         told = _tell_command(list(map(str, files or [])), settings, seed, out)
         build_set(
             stage,
@@ -93,6 +98,7 @@ def curate(
             told,
             rules=rules,
             parquet=parquet,
+            layouts=settings["layouts"],
         )
     say_set(out, as_json)
 
@@ -106,6 +112,7 @@ def build_set(
     *,
     rules: "Rules | None" = None,
     parquet: bool = True,
+    layouts: Sequence[str] = (),
 ) -> None:
     """Build a set in the folder of a stage: examples, what was dropped, card, Parquet, manifest."""
     from gazal.core.stage import close_stage
@@ -118,8 +125,7 @@ def build_set(
     counted = count(stage.part)
     _refuse_empty(counted, stage.part)
     _write(stage.part / "card.md", write_card(stage.final.name, counted, names, command))
-    if parquet:
-        _write_parquet(stage.part)
+    _write_formats(stage.part, parquet, layouts)
     del counted["lengths"]
     close_stage(stage, counted)
 
@@ -184,6 +190,14 @@ def _build(rows: Iterator["Incoming"], rules: "Rules", against: "Overlap | None"
             bars.show("curate", kept if rules.most else read, rules.most or read, f"{kept:,} kept")
 
 
+def _make_rules(settings: dict[str, Any], most: int | None) -> "Rules":
+    from gazal.curate.build import Rules
+    from gazal.curate.checks import Limits
+
+    limits, without = Limits(most_chars=settings["most_chars"]), frozenset(settings["without"])
+    return Rules(limits=limits, without=without, most=most, caps=settings["caps"])
+
+
 def _refuse_empty(counted: dict[str, Any], folder: Path) -> None:
     if not counted["kept"]:
         reasons = (
@@ -199,11 +213,13 @@ def _write(path: Path, text: str) -> None:
         raise DataError(f"{path}: cannot be written ({error.strerror}). Make room.") from None
 
 
-def _write_parquet(folder: Path) -> None:
-    from gazal.curate.formats import write_parquet
+def _write_formats(folder: Path, parquet: bool, layouts: Sequence[str]) -> None:
+    from gazal.curate.formats import write_layouts, write_parquet
 
     try:
-        write_parquet(folder)
+        if parquet:
+            write_parquet(folder)
+        write_layouts(folder, layouts)
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error}). Make room, then run it again.") from None
 
@@ -215,6 +231,14 @@ def _read_kinds(kinds: str) -> "list[WorldKind]":
     if len(found) != len(kinds.split(",")):
         raise ConfigError(f"--kinds {kinds!r}: known are {', '.join(WORLD_KINDS)}, each once.")
     return found
+
+
+def _read_layouts(layouts: list[str]) -> list[str]:
+    from gazal.curate.formats import LAYOUTS
+
+    if unknown := [name for name in layouts if name not in LAYOUTS]:
+        raise ConfigError(f"--layout {unknown[0]!r}: known are {', '.join(LAYOUTS)}.")
+    return sorted(set(layouts))
 
 
 def _read_without(without: list[str]) -> list[str]:
@@ -231,6 +255,8 @@ def _tell_command(files: list[str], settings: dict[str, Any], seed: int, out: Pa
     parts += [f"--kinds {','.join(kinds)}"] if world and tuple(kinds) != PAPER else []
     parts += [f"--set {name}" for name in settings["sets"]]
     parts += [f"--without source={name}" for name in settings["without"]]
+    parts += [f"--cap {stratum}={n}" for stratum, n in settings["caps"].items()]
+    parts += [f"--layout {name}" for name in settings["layouts"]]
     parts += [f"--licence {settings['licence']}"] if files and settings["licence"] != UNKNOWN else []
     parts += [f"--most-chars {settings['most_chars']}"] if settings["most_chars"] != MOST_CHARS else []
     parts += [] if settings["leaks"] else ["--no-leaks"]

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,6 +19,7 @@ from gazal.core.store import cut_torn, read_objects
 from gazal.curate.checks import Limits, find_fault, judge
 from gazal.curate.dedup import Asked, Seen, take_apart
 from gazal.curate.incoming import Incoming
+from gazal.curate.strata import Strata
 from gazal.errors import DataError
 
 DROPPED = "dropped.jsonl"
@@ -35,6 +36,21 @@ class Rules:
     """Sources to leave out."""
     most: int | None = None
     """Stop when so many are kept."""
+    caps: Mapping[str, int] = field(default_factory=dict)
+    """How many examples of a stratum are kept, as `Strata` reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What was kept so far, as far as it decides about what comes."""
+
+    seen: Seen
+    strata: Strata
+
+    def add(self, asked: Asked, example: Example) -> None:
+        """Remember one that is kept."""
+        self.seen.add(asked)
+        self.strata.add(example)
 
 
 def build(
@@ -54,8 +70,8 @@ def build(
     Raises:
         DataError: The files cannot be written, or hold something else.
     """
-    seen = Seen()
-    done = kept = _take_up(folder, seen)
+    before = Kept(seen=Seen(), strata=Strata(rules.caps))
+    done = kept = _take_up(folder, before)
     done += _count_lines(folder / DROPPED)
     try:
         with ExitStack() as stack:
@@ -66,7 +82,7 @@ def build(
                 if rules.most is not None and kept >= rules.most:
                     break
                 if number > done:
-                    kept += _settle(row, rules, against, seen, examples, dropped)
+                    kept += _settle(row, rules, against, before, examples, dropped)
                 if number % 500 == 0:
                     yield number, kept
     except OSError as error:
@@ -105,19 +121,19 @@ def count(folder: Path) -> dict[str, Any]:
 
 
 def _settle(
-    row: Incoming, rules: Rules, against: Overlap | None, seen: Seen, examples: BinaryIO, dropped: BinaryIO
+    row: Incoming, rules: Rules, against: Overlap | None, kept: Kept, examples: BinaryIO, dropped: BinaryIO
 ) -> int:
     """Write one row to where it belongs; 1 where it is kept."""
     scores = judge(row.example) if row.example is not None else {}
     asked = take_apart(row.example.case) if row.example is not None else None
-    fault = _find_reason(row, scores, asked, rules, against, seen)
+    fault = _find_reason(row, scores, asked, rules, against, kept)
     if fault is None:
         assert row.example is not None and asked is not None
         judged = {name: score.why for name, score in scores.items()}
         lineage = replace(row.example.lineage, judged=judged)
         examples.write(write_example(replace(row.example, lineage=lineage)) + b"\n")
         examples.flush()
-        seen.add(asked)
+        kept.add(asked, row.example)
         return 1
     told = {"where": row.where, "source": row.source, "row": row.row, **fault}
     if row.example is not None:
@@ -133,7 +149,7 @@ def _find_reason(
     asked: Asked | None,
     rules: Rules,
     against: Overlap | None,
-    seen: Seen,
+    kept: Kept,
 ) -> dict[str, Any] | None:
     """Why a row is not kept: ``reason``, ``what`` was seen, and what a repeat or leak is a copy ``of``."""
     example = row.example
@@ -143,10 +159,13 @@ def _find_reason(
         return {"reason": "left_out", "what": f"source {row.source}"}
     if (fault := find_fault(example, scores, rules.limits)) is not None:
         return {"reason": fault[0], "what": fault[1]}
-    if (repeat := seen.find(asked)) is not None:
+    if (repeat := kept.seen.find(asked)) is not None:
         name = "exact_duplicate" if repeat.exact else "near_duplicate"
         return {"reason": name, "of": repeat.case_id, "what": f"similarity {repeat.similarity:.2f}"}
-    return _find_leak(example, against)
+    if (leak := _find_leak(example, against)) is not None:
+        return leak
+    full = kept.strata.find_full(example)
+    return None if full is None else {"reason": "enough", "what": full}
 
 
 def _find_leak(example: Example, against: Overlap | None) -> dict[str, Any] | None:
@@ -163,7 +182,7 @@ def _find_leak(example: Example, against: Overlap | None) -> dict[str, Any] | No
     }
 
 
-def _take_up(folder: Path, seen: Seen) -> int:
+def _take_up(folder: Path, kept: Kept) -> int:
     """Read what an earlier pass kept; a last line that was torn is taken off."""
     path = folder / EXAMPLES
     for part in (path, folder / DROPPED):
@@ -172,8 +191,9 @@ def _take_up(folder: Path, seen: Seen) -> int:
     if not path.stat().st_size:
         return 0
     for number, value in read_objects(path):
-        seen.add(take_apart(parse_example(value, f"{path}, line {number}").case))
-    return len(seen)
+        example = parse_example(value, f"{path}, line {number}")
+        kept.add(take_apart(example.case), example)
+    return len(kept.seen)
 
 
 def _count_lines(path: Path) -> int:

@@ -1,7 +1,7 @@
-"""A curated set as Parquet, in columns that other trainers read: chat, question, reasoning, answer."""
+"""A curated set in the columns that others read: Parquet, and the layouts of published sets."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,29 @@ from gazal.core.example import EXAMPLES, Example, parse_example
 from gazal.core.store import read_objects
 
 PARQUET = "examples.parquet"
+ANSWER = "**Answer:**"
 BATCH = 5_000
+LAYOUTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "case": lambda row: {
+        "case": row["question"],
+        "options": json.loads(row["options"]),
+        "reasoning": row["reasoning"],
+        "answer": row["answer_text"],
+    },
+    "medreason": lambda row: {
+        "question": row["question"],
+        "options": "\n".join(f"{k}. {text}" for k, text in json.loads(row["options"]).items()),
+        "reasoning": row["reasoning"],
+        "answer": row["answer_text"],
+    },
+    "medical-o1": lambda row: {
+        "Question": write_stem(row),
+        "Complex_CoT": row["reasoning"],
+        "Response": f"{row['response'].partition(ANSWER)[0]}The answer is {row['answer_text']}.",
+    },
+    "messages": lambda row: {"messages": row["messages"]},
+}
+"""Name of a layout to how a row is written in it."""
 
 
 def write_parquet(folder: Path) -> Path:
@@ -37,6 +59,22 @@ def write_parquet(folder: Path) -> Path:
                 rows = []
         writer.write_table(pa.Table.from_pylist(rows, schema=writer.schema))
     return target
+
+
+def write_layouts(folder: Path, layouts: Sequence[str]) -> None:
+    """Write ``examples.<layout>.jsonl`` for each; ``id``, ``source`` and ``licence`` come on top."""
+    for name in layouts:
+        with (folder / f"examples.{name}.jsonl").open("w", encoding="utf-8") as file:
+            for example in read_examples(folder):
+                row = tell_row(example)
+                told = LAYOUTS[name](row) | {key: row[key] for key in ("id", "source", "licence")}
+                file.write(json.dumps(told, ensure_ascii=False) + "\n")
+
+
+def write_stem(row: dict[str, Any]) -> str:
+    """A question with its options below it, for layouts without a column for them."""
+    options = (f"{letter}. {text}" for letter, text in json.loads(row["options"]).items())
+    return "\n".join([row["question"], *options])
 
 
 def read_examples(folder: Path) -> Iterator[Example]:

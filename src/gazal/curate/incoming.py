@@ -10,6 +10,7 @@ from gazal.cases.explained import load_explained
 from gazal.cases.layouts import Unreadable, read_row
 from gazal.core.case import WorldKind
 from gazal.core.example import Example, Lineage, parse_example
+from gazal.curate.tables import is_table, read_table
 from gazal.errors import DataError
 from gazal.world.generate import make_cases
 from gazal.world.knowledge import load_knowledge
@@ -59,11 +60,16 @@ def read_set(name: str, seed: int) -> Iterator[Incoming]:
 
 
 def read_file(path: Path, licence: str) -> Iterator[Incoming]:
-    """Rows of a JSON-lines file in any known layout; a bad row is told, and the next is read.
+    """Rows of JSON lines, Parquet or a folder of ``datasets``, in any known layout; a bad row is told.
 
     Raises:
         DataError: The file is missing or cannot be read.
     """
+    if is_table(path):
+        for number, value in enumerate(read_table(path), 1):
+            line = json.dumps(value, default=repr).encode()
+            yield _read_line(line, path, number, licence, "row")
+        return
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -75,8 +81,8 @@ def read_file(path: Path, licence: str) -> Iterator[Incoming]:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
-def _read_line(line: bytes, path: Path, number: int, licence: str) -> Incoming:
-    where, source, row = f"{path}, line {number}", path.stem, _hash(line.strip())
+def _read_line(line: bytes, path: Path, number: int, licence: str, name: str = "line") -> Incoming:
+    where, source, row = f"{path}, {name} {number}", path.stem, _hash(line.strip())
     try:
         example = _parse(line, source, row, licence, where)
     except Unreadable as error:

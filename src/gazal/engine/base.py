@@ -66,9 +66,9 @@ class RenewableEngine(Engine, Protocol):
         ...
 
 
-class StreamingEngine(Engine, Protocol):
-    """An engine whose replies can be kept one by one while it still writes others."""
+class StreamingEngine(Protocol):
+    """What gives replies that can be kept one by one while it still writes others."""
 
     def stream(self, requests: Sequence[Request], sampling: Sampling, seed: int) -> Iterator[Rollout]:
-        """The rollouts of `generate`, each as soon as it is finished."""
+        """One rollout per request, each as soon as it is finished."""
         ...
