@@ -30,8 +30,14 @@ def run(name, tmp_path, *words):
     return done.stdout
 
 
-def test_there_are_four_and_each_is_short():
-    assert set(EXAMPLES) == {"add_a_benchmark", "add_a_judge", "add_an_engine", "grpo_with_trl"}
+def test_there_are_five_and_each_is_short():
+    assert set(EXAMPLES) == {
+        "add_a_benchmark",
+        "add_a_judge",
+        "add_an_engine",
+        "curate_with_datatrove",
+        "grpo_with_trl",
+    }
     for path in EXAMPLES.values():
         assert len(path.read_text().splitlines()) < 60, path.name
 
@@ -76,3 +82,15 @@ def test_trl_trains_on_what_the_judges_pay(tmp_path):
     assert all(float(gradient) > 0.0 for *_, gradient in steps)
     moved = re.search(r"^the weights moved by up to (\S+)$", said, re.MULTILINE)
     assert moved and float(moved[1]) > 0.0
+
+
+def test_datatrove_builds_the_parts_in_processes_of_their_own(tmp_path):
+    said = run("curate_with_datatrove", tmp_path)
+    assert [line[:12] for line in said.splitlines() if " parts: " in line] == [
+        f"{n} of 4 parts" for n in (1, 2, 3, 4)
+    ]
+    folder = tmp_path / "datatrove-set"
+    kept = (folder / "examples.jsonl").read_text().splitlines()
+    dropped = (folder / "dropped.jsonl").read_text().splitlines()
+    assert len(kept) + len(dropped) == 400 and len(kept) > 380
+    assert f"{len(kept):,} examples to learn" in (folder / "card.md").read_text()
