@@ -9,7 +9,6 @@ It needs pip install 'gazal[data,scale]'.
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
 
 from datatrove.executor import LocalPipelineExecutor
@@ -31,7 +30,8 @@ class BuildShard(PipelineStep):
         super().__init__()
         self.shards = shards
 
-    def run(self, data=None, rank: int = 0, world_size: int = 1):  # In a process of its own.
+    def run(self, data=None, rank: int = 0, world_size: int = 1):
+        """What datatrove calls in a process of its own."""
         build_shard(self.shards, rank, world_size)
         yield from ()
 
@@ -44,7 +44,6 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "datatrove-set")
     asked = parser.parse_args()
-    started = time.monotonic()
     rows, rules = Rows(world=asked.world), Rules(limits=Limits())
     shards = Shards(folder=asked.out / "parts", rows=rows, rules=rules)
     logs = str(asked.out / "logs")
@@ -54,7 +53,7 @@ def main() -> None:
     for done, kept in merge_shards(shards, asked.tasks, asked.out):
         print(f"{done} of {asked.tasks} parts: {kept:,} examples")
     (asked.out / "card.md").write_text(write_card(asked.out.name, count(asked.out), [], "this example"))
-    print(f"{asked.out / 'card.md'}: {time.monotonic() - started:.0f} s")
+    print(asked.out / "card.md")
 
 
 if __name__ == "__main__":
