@@ -202,7 +202,14 @@ def _grpo(recipe: Recipe, out: Path) -> Iterator[Progress]:
 
 def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
     from gazal.evaluate.models import Tested
-    from gazal.evaluate.stage import add_battery, list_variants, run_evaluation, write_results
+    from gazal.evaluate.run import How
+    from gazal.evaluate.stage import (
+        add_battery,
+        list_altered,
+        list_variants,
+        run_evaluation,
+        write_results,
+    )
     from gazal.train.stages import start_from
 
     config = recipe.evaluate
@@ -210,6 +217,8 @@ def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
     trained = {name: out / name / MERGED for name in ("sft", "grpo") if getattr(recipe, name)}
     inputs = {"cases": out / "cases" / "evaluate", **trained, **_find_base(recipe)}
     settings = _settings(model=recipe.model, sampling=config.sampling)
+    if config.samples > 1:
+        settings["samples"] = config.samples
     if config.batteries:
         settings["batteries"] = [*config.batteries, config.battery_cases]
     stage = open_stage(out / "evaluate", settings, recipe.seed, inputs)
@@ -219,7 +228,9 @@ def _evaluate(recipe: Recipe, out: Path) -> Iterator[Progress]:
     models |= {name: Tested(config=start_from(recipe.model, place)) for name, place in trained.items()}
     cases = read_cases(out / "cases" / "evaluate" / CASES)
     variants = list_variants(cases, config.batteries or (), recipe.seed, config.battery_cases)
-    asked = run_evaluation(models, cases, config.sampling, recipe.seed, stage.part, variants)
+    altered = list_altered(cases, config.batteries or (), config.battery_cases)
+    how = How(sampling=config.sampling, seed=recipe.seed, samples=config.samples, altered=altered)
+    asked = run_evaluation(models, cases, how, stage.part, variants)
     for name, done, of in asked:
         yield Progress(stage="evaluate", done=done, of=of, note=name)
     whole = write_results(models, cases, stage.part, config.limit)

@@ -8,7 +8,7 @@ from gazal.core.case import Case
 from gazal.core.store import read_traces
 from gazal.engine.local import LocalEngine
 from gazal.errors import DataError
-from gazal.evaluate.run import collect_replies
+from gazal.evaluate.run import How, collect_replies
 
 SAMPLING = Sampling(temperature=1.0, max_new_tokens=6, batch_size=2)
 CASES = [
@@ -38,7 +38,7 @@ def engine():
 
 
 def collect(engine, path, n=None, seed=0):
-    replies = collect_replies(engine, CASES, SAMPLING, seed, path)
+    replies = collect_replies(engine, CASES, How(sampling=SAMPLING, seed=seed), path)
     found = [reply for _, reply in zip(range(99 if n is None else n), replies, strict=False)]
     replies.close()
     return found

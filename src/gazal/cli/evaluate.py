@@ -4,9 +4,9 @@ import difflib
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from gazal.config.sampling import Sampling
     from gazal.core.case import Case
     from gazal.evaluate.models import Tested
+    from gazal.evaluate.run import How
 
 WORLD, WORLD_N = "world", 300
 TWINNED = ("diagnosis", "treatment", "uncertainty", "prognosis")
 """The kinds that have counterfactual twins."""
+PLAIN: dict[str, Any] = {"temperature": 0.0, "max_new_tokens": 384}
+"""How replies are drawn where nothing is said."""
 DTYPES = Literal["auto", "float32", "bfloat16", "float16"]
 
 
@@ -71,11 +74,20 @@ def evaluate(
     ] = False,
     battery: Annotated[
         list[str] | None,
-        typer.Option(help="Also ask the cases put otherwise: robustness, faithfulness; repeatable."),
+        typer.Option(
+            help="Also ask the cases put otherwise: robustness, faithfulness, reasoning; repeatable."
+        ),
     ] = None,
     trained_on: Annotated[
         Path | None,
         typer.Option(help="A run, a curated set or a file of cases: score with and without items in it."),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Replies to each case; more give majority and best of k.")
+    ] = 1,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="greedy or paper (temperature 0.7, top-p 0.8, top-k 20), with 2,048 tokens."),
     ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="A longer reply is cut off.")] = 384,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the most probable token.")] = 0.0,
@@ -85,8 +97,6 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Evaluate models on the same cases: accuracy with intervals, format, steps, and paired differences."""
-    from gazal.config.sampling import Sampling
-
     if data is not None:
         os.environ["GAZAL_DATA"] = str(data)
     if bool(endpoint) != bool(model):
@@ -105,15 +115,19 @@ def evaluate(
         grade_files(replies, _gather(sources, None, 0), as_json, trained_on)
         return
     from gazal.evaluate.models import add_served, ask_by_likelihood, find_tested
+    from gazal.evaluate.run import How
     from gazal.report.html import REPORT, write_report
 
     served = [find_endpoint(endpoint or "", name, key_variable, timeout) for name in model or []]
     tested = add_served(find_tested(models, _hold(dtype)) if models else {}, served)
     tested = ask_by_likelihood(tested) if likelihood else tested
-    sampling = Sampling(temperature=temperature, max_new_tokens=max_new_tokens, batch_size=batch_size)
+    drawn = {"temperature": temperature, "max_new_tokens": max_new_tokens}
+    how = How(sampling=_find_sampling(protocol, drawn, batch_size), seed=seed, samples=samples)
+    if samples > 1 and how.sampling.greedy:
+        raise ConfigError("--samples needs draws that differ: give a --temperature above 0.")
     wanted = _read_batteries(battery or [])
-    folder = out or _name_folder(tested, [*(suite or [str(cases)]), *wanted], limit, sampling, seed)
-    whole = _ask(tested, _Asked(sources=sources, limit=limit, batteries=wanted), sampling, seed, folder)
+    folder = out or _name_folder(tested, [*(suite or [str(cases)]), *wanted], limit, how)
+    whole = _ask(tested, _Asked(sources=sources, limit=limit, batteries=wanted), how, folder)
     if not (folder / REPORT).is_file():
         write_report(folder)
     if trained_on is not None:
@@ -123,6 +137,19 @@ def evaluate(
         written = {name: read_traces(folder / f"{name}.jsonl") for name in tested}
         whole = whole | {"contamination": weigh_trained(asked, written, trained_on)}
     _show(whole, as_json, folder)
+
+
+def _find_sampling(protocol: str | None, drawn: dict[str, Any], batch_size: int) -> "Sampling":
+    from gazal.config.evaluate import PROTOCOLS
+    from gazal.config.sampling import Sampling
+
+    if protocol is None:
+        return Sampling(**drawn, batch_size=batch_size)
+    if protocol not in PROTOCOLS:
+        raise ConfigError(f"--protocol {protocol!r} is not known. Known: {', '.join(PROTOCOLS)}.")
+    if drawn != PLAIN:
+        raise ConfigError(f"--protocol {protocol} says how replies are drawn: leave the other words out.")
+    return PROTOCOLS[protocol].model_copy(update={"batch_size": batch_size})
 
 
 def _hold(dtype: DTYPES) -> Any:
@@ -176,60 +203,64 @@ class _Asked:
 
 
 def _read_batteries(names: list[str]) -> list[str]:
-    from gazal.evaluate.battery import VARIANTS
+    from gazal.config.evaluate import Battery
 
-    unknown = [name for name in names if name not in VARIANTS]
-    if unknown:
-        raise ConfigError(f"--battery {unknown[0]!r} is not known. Known: {', '.join(VARIANTS)}.")
+    known = get_args(Battery)
+    if unknown := [name for name in names if name not in known]:
+        raise ConfigError(f"--battery {unknown[0]!r} is not known. Known: {', '.join(known)}.")
     return list(dict.fromkeys(names))
 
 
-def _ask(
-    models: dict[str, "Tested"], asked: _Asked, sampling: "Sampling", seed: int, folder: Path
-) -> dict[str, Any]:
+def _ask(models: dict[str, "Tested"], asked: _Asked, how: "How", folder: Path) -> dict[str, Any]:
     from gazal.cli.say import StageBars
     from gazal.core.stage import close_stage, open_stage
     from gazal.core.store import CASES, write_cases
     from gazal.evaluate.models import list_inputs
 
-    cases = _gather(asked.sources, asked.limit, seed)
-    settings = _settings(models, sampling) | {
+    cases = _gather(asked.sources, asked.limit, how.seed)
+    settings = _settings(models, how) | {
         "cases": _hash(case.id for case in cases),
         "limit": asked.limit,
         **({"batteries": asked.batteries} if asked.batteries else {}),
     }
-    stage = open_stage(folder, settings, seed, list_inputs(models))
+    stage = open_stage(folder, settings, how.seed, list_inputs(models))
     if stage is None:
         return json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    from gazal.evaluate.stage import add_battery, list_variants, run_evaluation, write_results
+    from gazal.evaluate.stage import (
+        add_battery,
+        list_altered,
+        list_variants,
+        run_evaluation,
+        write_results,
+    )
 
     typer.echo(f"writing to {folder}", err=True)
     write_cases(stage.part / CASES, cases)
-    variants = list_variants(cases, asked.batteries, seed)
+    variants = list_variants(cases, asked.batteries, how.seed)
+    how = replace(how, altered=list_altered(cases, asked.batteries))
     with StageBars() as bars:
-        for name, done, of in run_evaluation(models, cases, sampling, seed, stage.part, variants):
+        for name, done, of in run_evaluation(models, cases, how, stage.part, variants):
             bars.show(name, done, of, "")
     whole = write_results(models, cases, stage.part, asked.limit)
     if asked.batteries:
-        add_battery(whole, list(models), cases, stage.part, seed)
+        add_battery(whole, list(models), cases, stage.part, how.seed)
     close_stage(stage, {"cases": len(cases), "models": len(models)})
     return whole
 
 
-def _settings(models: dict[str, "Tested"], sampling: "Sampling") -> dict[str, Any]:
+def _settings(models: dict[str, "Tested"], how: "How") -> dict[str, Any]:
     from gazal.evaluate.models import describe_tested
 
-    drawn = sampling.model_dump(mode="json", exclude={"batch_size"})
+    drawn = how.sampling.model_dump(mode="json", exclude={"batch_size"})
     held = {name: describe_tested(tested) for name, tested in models.items()}
     chosen = [name for name, tested in models.items() if tested.by_likelihood]
-    return {"sampling": drawn, "models": held, "by_likelihood": chosen}
+    more = {"samples": how.samples} if how.samples > 1 else {}
+    return {"sampling": drawn, "models": held, "by_likelihood": chosen, **more}
 
 
-def _name_folder(
-    models: dict[str, "Tested"], suites: list[str], limit: int | None, sampling: "Sampling", seed: int
-) -> Path:
+def _name_folder(models: dict[str, "Tested"], suites: list[str], limit: int | None, how: "How") -> Path:
     """The same command finds its folder again, another command gets another."""
-    key = json.dumps([_settings(models, sampling), suites, limit, seed], sort_keys=True)
+    key = json.dumps([_settings(models, how), suites, limit, how.seed], sort_keys=True)
     return Path("runs") / "evaluate" / f"{'-'.join(models)}-{_hash([key])[:8]}"
 
 

@@ -61,6 +61,8 @@ def show_results(whole: Mapping[str, Any]) -> None:
     _show_contamination(whole.get("contamination", {}))
     _show_groups(whole.get("groups", {}))
     _show_battery(whole.get("battery", {}))
+    _show_reasoning(whole.get("reasoning", {}))
+    _show_samples(whole.get("samples", {}))
 
 
 def _show_calibration(calibration: Mapping[str, Any]) -> None:
@@ -133,6 +135,44 @@ def _show_battery(battery: Mapping[str, Any]) -> None:
         "other answer: of cases answered both times, those answered with another option's text; followed: of "
         "those that had not chosen the hinted wrong option before, those that now do"
     )
+
+
+def _show_reasoning(reasoning: Mapping[str, Any]) -> None:
+    rows = [
+        (s, model, *entry) for s, ms in reasoning.items() for model, o in ms.items() for entry in o.items()
+    ]
+    if not rows:
+        return
+    table = start_table("model", "its steps", "suite", "n", "same answer", "95 %", "right", "followed")
+    for suite, model, name, found in rows:
+        low, high = found["ci95"]
+        followed = "" if found["followed"] is None else f"{found['followed']:.3f}"
+        numbers = (f"{found['same']:.3f}", f"{low:.3f}-{high:.3f}", f"{found['right']:.3f}", followed)
+        table.add_row(model, name, suite, str(found["n"]), *numbers)
+    typer.echo(
+        "the answer after a model's own steps, altered (by likelihood; whole: against the written reply)"
+    )
+    print_table(table)
+
+
+def _show_samples(samples: Mapping[str, Any]) -> None:
+    rows = [(suite, name, found) for suite, models in samples.items() for name, found in models.items()]
+    if not rows:
+        return
+    table = start_table("model", "suite", "n", "k", "one reply", "majority", "best of", "")
+    for suite, name, found in rows:
+        cases, k = str(found["n"]), str(found["k"])
+        majority = _write_share(found["majority"]) if found["majority"] else ""
+        for number, (m, share) in enumerate(found["passed"].items()):
+            first = (cases, k, _write_share(found["mean"]), majority) if not number else ("", "", "", "")
+            table.add_row(name if not number else "", suite, *first, str(m), _write_share(share))
+    typer.echo("several replies to each case, lenient: accuracy of one, of their majority, of the best of m")
+    print_table(table)
+
+
+def _write_share(share: Mapping[str, Any]) -> str:
+    low, high = share["ci95"]
+    return f"{share['value']:.3f} ({low:.3f}-{high:.3f})"
 
 
 def _show_protocols(protocols: Mapping[str, Any]) -> None:

@@ -91,7 +91,7 @@ def make_variants(cases: Sequence[Case], batteries: Sequence[str], seed: int) ->
         if len(case.options) < 2:
             continue
         for battery in batteries:
-            for name, put in VARIANTS[battery].items():
+            for name, put in VARIANTS.get(battery, {}).items():
                 if (variant := put(case, _draw(case, name, seed))) is not None:
                     made.append(replace(variant, id=f"{case.id}{MARK}{name}", truth=None))
     return made

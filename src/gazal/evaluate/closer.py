@@ -1,4 +1,4 @@
-"""A closer look at the replies to one suite: by protocol, by stated confidence, by group."""
+"""A closer look at the replies to one suite: by protocol, by stated confidence, by group, over samples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -11,8 +11,9 @@ from gazal.evaluate.confidence import weigh_confidence
 from gazal.evaluate.counted import find_counted
 from gazal.evaluate.groups import weigh_groups
 from gazal.evaluate.protocols import weigh_protocols
+from gazal.evaluate.samples import compare_samples, keep_first
 
-LOOKS = ("protocols", "calibration", "groups")
+LOOKS = ("protocols", "calibration", "groups", "samples")
 
 
 def look_closer(cases: Sequence[Case], replies: Mapping[str, Sequence[Trace]]) -> dict[str, dict[str, Any]]:
@@ -24,7 +25,8 @@ def look_closer(cases: Sequence[Case], replies: Mapping[str, Sequence[Trace]]) -
     """
     counted = find_counted(cases, find_pairs(cases))
     found: dict[str, dict[str, Any]] = {look: {} for look in LOOKS}
-    for name, traces in replies.items():
+    found["samples"] = compare_samples(counted, replies)
+    for name, traces in ((name, keep_first(every)) for name, every in replies.items()):
         protocols = weigh_protocols(cases, traces)
         found["protocols"][name] = {key: asdict(outcome) for key, outcome in protocols.items()}
         if (stated := weigh_confidence(counted, traces)) is not None:

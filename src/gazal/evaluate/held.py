@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from gazal.config.model import ModelConfig
-from gazal.config.sampling import Sampling
 from gazal.core.case import Case
-from gazal.core.store import write_lines
+from gazal.core.store import read_traces, write_lines
 from gazal.engine.local import LocalEngine
+from gazal.evaluate.reasoning import alter
 from gazal.evaluate.results import MANNERS
-from gazal.evaluate.run import collect_replies
-from gazal.model.likelihood import choose_options
+from gazal.evaluate.run import How, collect_replies
+from gazal.evaluate.samples import keep_first
+from gazal.model.likelihood import choose_letter, choose_options
 from gazal.model.load import load_model, load_tokenizer
 from gazal.model.merge import load_merged
 
@@ -27,13 +28,11 @@ class LoadedModel:
         self.tokenizer = load_tokenizer(config)
         self.model = load_merged(config, adapter) if adapter else load_model(config)
 
-    def reply(
-        self, cases: Sequence[Case], sampling: Sampling, seed: int, path: Path
-    ) -> Iterator[tuple[str, int, int]]:
+    def reply(self, cases: Sequence[Case], how: How, path: Path) -> Iterator[tuple[str, int, int]]:
         """Write its replies into a file; yields as `run_evaluation` does."""
         engine = LocalEngine(self.model, self.tokenizer, enable_thinking=self.thinking, name=self.name)
-        for done, _ in enumerate(collect_replies(engine, cases, sampling, seed, path), 1):
-            yield self.name, done, len(cases)
+        for done, _ in enumerate(collect_replies(engine, cases, how, path), 1):
+            yield self.name, done, len(cases) * how.samples
 
     def choose(self, cases: Sequence[Case], path: Path) -> Iterator[tuple[str, int, int]]:
         """Write which options it holds most likely into a file; yields as `run_evaluation` does."""
@@ -47,4 +46,20 @@ class LoadedModel:
             described = zip(MANNERS, map(asdict, choice), strict=True)
             found.append({"case_id": choice[0].case_id, **dict(described)})
             yield f"{self.name}, options by likelihood", len(found), len(optional)
+        write_lines(path, found, lambda record: json.dumps(record).encode())
+
+    def answer_after(
+        self, cases: Sequence[Case], replies: Path, path: Path
+    ) -> Iterator[tuple[str, int, int]]:
+        """Write the letters it holds most likely after its own steps, altered; yields as `run_evaluation`."""
+        altered = alter(cases, keep_first(read_traces(replies)))
+        found: list[dict[str, Any]] = []
+        self.model.eval()
+        for one in altered:
+            letters = {
+                name: choose_letter(self.model, self.tokenizer, one.case, prefix, self.thinking)
+                for name, prefix in one.prefixes.items()
+            }
+            found.append({"case_id": one.case.id, "chosen": one.chosen, "letters": letters})
+            yield f"{self.name}, altered reasoning", len(found), len(altered)
         write_lines(path, found, lambda record: json.dumps(record).encode())

@@ -20,6 +20,7 @@ from gazal.evaluate.closer import LOOKS, look_closer
 from gazal.evaluate.compare import Paired, compare_paired
 from gazal.evaluate.counted import find_counted
 from gazal.evaluate.power import correct_many, find_detectable
+from gazal.evaluate.samples import keep_first
 from gazal.score.tally import Tally, find_floor, find_wilson, judge_all, tally_kinds
 
 Right = Mapping[str, bool]
@@ -75,11 +76,11 @@ def summarise(
     choices: Mapping[str, Mapping[str, Right]],
     limit: int | None,
 ) -> dict[str, Any]:
-    """All results as JSON values: ``suites``; ``evaluation``, ``protocols`` by suite and model; ``paired``.
+    """All results as JSON values: ``suites``; by suite and model ``evaluation`` and `LOOKS`; ``paired``.
 
     Args:
         cases: What was asked. Those without a reply are not counted.
-        replies: Name of the model to its replies, one to a case.
+        replies: Name of the model to its replies; of several samples the first counts but for ``samples``.
         choices: Name of the model to the manner in which it was asked by likelihood, to what it has right.
         limit: How many cases of each source were taken at most; None where all were.
 
@@ -97,7 +98,7 @@ def summarise(
         found: dict[str, tuple[Result, Right]] = {}
         for name in replies:
             if name in here:
-                found[name] = weigh_replies(asked, here[name])
+                found[name] = weigh_replies(asked, keep_first(here[name]))
             if name in choices and (chosen := weigh_choices(asked, choices[name])):
                 found[f"{name}{LIKELIHOOD}"] = chosen
         whole["evaluation"][suite] = {name: asdict(result) for name, (result, _) in found.items()}

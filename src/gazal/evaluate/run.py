@@ -1,6 +1,7 @@
 """Let a model reply to cases, each reply kept as it comes, so that nothing is asked twice."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gazal.config.sampling import Sampling
@@ -11,35 +12,45 @@ from gazal.core.trace import Trace
 from gazal.engine.base import Request, StreamingEngine
 
 
-def collect_replies(
-    engine: StreamingEngine, cases: Sequence[Case], sampling: Sampling, seed: int, path: Path
-) -> Iterator[Trace]:
-    """Write one reply to each case; yields each when it is there, those of an earlier run first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How models are asked."""
+
+    sampling: Sampling
+    seed: int
+    """Of the draws, if any."""
+    samples: int = 1
+    """Replies to each case."""
+    altered: Sequence[Case] = ()
+    """Cases of which a model's reasoning is altered and its answer asked again, where it is in memory."""
+
+
+def collect_replies(engine: StreamingEngine, cases: Sequence[Case], how: How, path: Path) -> Iterator[Trace]:
+    """Write replies to each case; yields each when it is there, those of an earlier run first.
 
     Args:
         engine: Who replies.
         cases: What is asked.
-        sampling: How.
-        seed: Of the draws, if any.
+        how: How often, and how replies are drawn.
         path: The file of replies. It grows as ``<path>.part`` and gets its name when whole.
 
     Raises:
         DataError: It cannot be written.
     """
     part = path.with_name(f"{path.name}.part")
-    known = {case.id for case in cases}
-    found = {trace.case_id: trace for trace in _read_ledger(part) if trace.case_id in known}
-    yield from found.values()
-    missing = [
-        Request(case_id=case.id, sample=0, prompt=write_prompt(case))
+    wanted = {
+        (case.id, sample): Request(case_id=case.id, sample=sample, prompt=write_prompt(case))
+        for sample in range(how.samples)
         for case in cases
-        if case.id not in found
-    ]
-    for rollout in engine.stream(missing, sampling, seed):
-        found[rollout.trace.case_id] = rollout.trace
+    }
+    found = {key: trace for trace in _read_ledger(part) if (key := (trace.case_id, trace.sample)) in wanted}
+    yield from found.values()
+    missing = [request for key, request in wanted.items() if key not in found]
+    for rollout in engine.stream(missing, how.sampling, how.seed):
+        found[rollout.trace.case_id, rollout.trace.sample] = rollout.trace
         _append(part, rollout.trace)
         yield rollout.trace
-    write_traces(path, (found[case.id] for case in cases))
+    write_traces(path, (found[key] for key in wanted))
     part.unlink(missing_ok=True)
 
 

@@ -11,6 +11,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from gazal.core.case import Case
+from gazal.core.chat import write_prompt
 from gazal.model.chat import write_example_tokens
 from gazal.model.logprobs import TokenRows, token_logprobs
 
@@ -59,6 +60,25 @@ def choose_options(
         letter = list(case.options)[best]
         yield Choice(case_id=case.id, chosen=letter, right=letter == case.answer, logprobs=tuple(means))
     model.train(was_training)
+
+
+def choose_letter(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    case: Case,
+    prefix: str,
+    enable_thinking: bool,
+) -> str:
+    """The letter that a model in evaluation mode holds most likely after the beginning of a reply."""
+    prompt = write_prompt(case)
+    rows = [
+        write_example_tokens(tokenizer, prompt, f"{prefix}{letter}}}", enable_thinking)
+        for letter in case.options
+    ]
+    means = score_replies(model, rows, cast(int, tokenizer.pad_token_id))
+    # Of the whole reply: prefix and end are the same in each, and a letter may be more than one token.
+    totals = [mean * len(reply) for mean, (_, reply) in zip(means, rows, strict=True)]
+    return list(case.options)[max(range(len(totals)), key=totals.__getitem__)]
 
 
 def write_question(case: Case, listed: bool) -> str:
