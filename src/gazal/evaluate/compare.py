@@ -28,6 +28,10 @@ class Paired:
     only_a: int
     """Cases that only a has right."""
     only_b: int
+    p_holm: float | None = None
+    """``p`` corrected for all pairs of a suite; None for one alone."""
+    detectable: float | None = None
+    """The smallest true difference that so many cases find four times in five."""
 
 
 def compare_paired(

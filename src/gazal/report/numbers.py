@@ -18,7 +18,9 @@ from gazal.errors import DataError
 from gazal.evaluate.battery import Outcome as Variant
 from gazal.evaluate.compare import Paired
 from gazal.evaluate.confidence import Confidence
+from gazal.evaluate.reasoning import Outcome as Reasoned
 from gazal.evaluate.results import Result
+from gazal.evaluate.samples import Sampled
 
 T = TypeVar("T")
 FOLDERS = ("base", "cases", "sft", "grpo", "evaluate")
@@ -73,6 +75,10 @@ class Results:
     paired: tuple[Paired, ...]
     battery: Mapping[str, Mapping[str, Mapping[str, Variant]]] = field(default_factory=dict)
     """Suite to model to variant to outcome, where cases were put otherwise."""
+    reasoning: Mapping[str, Mapping[str, Mapping[str, Reasoned]]] = field(default_factory=dict)
+    """Suite to model to alteration to outcome, where a model's own steps were altered."""
+    samples: Mapping[str, Mapping[str, Sampled]] = field(default_factory=dict)
+    """Suite to model, where several replies to each case were written."""
     calibration: Mapping[str, Mapping[str, Confidence]] = field(default_factory=dict)
     """Suite to model, of those that state a confidence."""
 

@@ -14,6 +14,7 @@ from gazal.report.phrases import (
     write_percent,
     write_points,
 )
+from gazal.report.sampled import tabulate_reasoning, tabulate_samples, tell_reasoning
 from gazal.report.tables import DASH, Cell, Table
 
 VARIANTS = {
@@ -32,8 +33,7 @@ class OtherwiseView:
 
     title: str
     told: tuple[str, ...]
-    battery: Table | None
-    confidence: Table | None
+    tables: tuple[Table, ...]
 
 
 def view_otherwise(run: Run) -> list[OtherwiseView]:
@@ -41,14 +41,16 @@ def view_otherwise(run: Run) -> list[OtherwiseView]:
     results, found = run.results, []
     for suite in results.suites:
         battery, stated = results.battery.get(suite, {}), results.calibration.get(suite, {})
-        if battery or stated:
-            view = OtherwiseView(
-                title=title_suite(suite),
-                told=(*tell_battery(battery), *tell_confidence(stated)),
-                battery=tabulate_battery(battery) if battery else None,
-                confidence=tabulate_confidence(stated) if stated else None,
-            )
-            found.append(view)
+        reasoning, samples = results.reasoning.get(suite, {}), results.samples.get(suite, {})
+        tables = (
+            *((tabulate_battery(battery),) if battery else ()),
+            *((tabulate_reasoning(reasoning),) if reasoning else ()),
+            *((tabulate_samples(samples),) if samples else ()),
+            *((tabulate_confidence(stated),) if stated else ()),
+        )
+        if tables:
+            told = (*tell_battery(battery), *tell_reasoning(reasoning), *tell_confidence(stated))
+            found.append(OtherwiseView(title=title_suite(suite), told=told, tables=tables))
     return found
 
 

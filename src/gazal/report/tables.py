@@ -117,7 +117,7 @@ def tabulate_paired(asked: Asked, paired: Sequence[Paired], title: str) -> Table
                 text=write_points(pair.delta),
                 notes=(write_delta_interval(pair.ci95), *_note(find_part(asked, pair.n))),
             ),
-            Cell(text=write_p(pair.p).removeprefix("p\u00a0=\u00a0").removeprefix("p\u00a0")),
+            _write_chance(pair),
             Cell(text=f"{pair.only_a:,}"),
             Cell(text=f"{pair.only_b:,}"),
         )
@@ -125,6 +125,15 @@ def tabulate_paired(asked: Asked, paired: Sequence[Paired], title: str) -> Table
     )
     head = ("", "Cases", "Difference (points)", "p", "Only before", "Only after")
     return Table(caption=title, head=head, rows=rows)
+
+
+def _write_chance(pair: Paired) -> Cell:
+    """The corrected p with the other in brackets where there were several comparisons, else the one."""
+    plain, corrected = (
+        "" if p is None else write_p(p).removeprefix("p\u00a0=\u00a0").removeprefix("p\u00a0")
+        for p in (pair.p, pair.p_holm)
+    )
+    return Cell(text=plain) if corrected in ("", plain) else Cell(text=corrected, notes=(f"({plain})",))
 
 
 def tabulate_stages(run: Run) -> Table:
