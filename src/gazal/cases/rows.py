@@ -57,7 +57,7 @@ def read_json(path: Path) -> Any:
         DataError: If the file is missing, is not UTF-8, or is not JSON.
     """
     try:
-        return json.loads(_decode(path))
+        return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         if isinstance(error, DataError):
             raise
@@ -70,7 +70,7 @@ def read_table(path: Path) -> Iterator[tuple[str, list[str]]]:
     Raises:
         DataError: If the file is missing, is not UTF-8, or its quotes do not close.
     """
-    rows = csv.reader(io.StringIO(_decode(path), newline=""), strict=True)
+    rows = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
         for row in rows:
             if row:
@@ -177,7 +177,12 @@ def refuse_repeats(cases: list[Case], path: Path) -> list[Case]:
     return cases
 
 
-def _decode(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """The whole of a UTF-8 file, without the mark that spreadsheets put at its head.
+
+    Raises:
+        DataError: It is missing, cannot be read, or is not UTF-8.
+    """
     try:
         return _read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:

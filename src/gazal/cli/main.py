@@ -10,6 +10,7 @@ import typer
 
 from gazal import __version__
 from gazal.cli.attack import attack
+from gazal.cli.bring import bring
 from gazal.cli.cases import cases
 from gazal.cli.compare import compare
 from gazal.cli.curate import curate
@@ -30,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command()(cases)
+app.command("import")(bring)
 app.command()(synth)
 app.command()(curate)
 app.command()(run)

@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 
 from gazal.cases.explained import EXPLAINED, find_explained, load_explained, read_explained
+from gazal.cases.own import read_cases_of
 from gazal.cases.table import find_suite, load_suite, locate_suite
 from gazal.config.data import CuratedSource, FileSource, Source, SuiteSource, WorldSource
 from gazal.core.case import Case
@@ -141,7 +142,7 @@ def _read_cases(source: Source, seed: int) -> Iterator[Case]:
         case SuiteSource(suite=name):
             yield from load_suite(name)
         case FileSource(cases=path):
-            yield from read_cases(path)
+            yield from read_cases_of(path)
         case CuratedSource(path=path):
             yield from (example.case for example in read_examples(path))
 

@@ -1,0 +1,168 @@
+"""Questions of one's own: a CSV (or TSV, or JSON lines) as it comes out of a spreadsheet.
+
+| column | holds |
+|---|---|
+| ``question`` | the stem |
+| ``A``, ``B``, ... or ``options`` | one option a column; or all in one, as a JSON list or one a line |
+| ``answer`` | the letter or the text of the right option; without options the reference text |
+| ``context``, ``explanation``, ``id``, ``specialty``, ``licence`` | may be left out or empty |
+| ``group`` or ``site`` | what scores are split by; may be left out |
+
+Names of columns count without case and blanks around them; other columns are passed over.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gazal.cases.layouts import cut_steps
+from gazal.cases.rows import at, find_letter, letter_options, read_rows, read_text
+from gazal.core.case import LETTERS, Case, Tags, hash_content
+from gazal.core.chat import write_reply
+from gazal.core.store import read_cases
+from gazal.core.trace import Trace
+from gazal.errors import DataError
+
+TABLES = {".csv": ",", ".tsv": "\t"}
+ANSWERS = ("answer", "key", "correct")
+GROUPS = ("group", "site")
+PRIVATE = "LicenseRef-private"
+LONGEST = 1_000_000
+"""Characters of a cell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """One row."""
+
+    case: Case
+    reply: Trace | None
+    """Its explanation in our format; None where there is none, or one of a single step."""
+
+
+def read_own(path: Path) -> list[Own]:
+    """Read a file of questions; ids are ``<name of the file>/own/<id or hash of the content>``.
+
+    Raises:
+        DataError: At the first bad row, with its line; when a question stands twice; when there is none.
+    """
+    found: dict[str, tuple[str, Own]] = {}
+    for where, row in _read_rows(path):
+        with at(where):
+            own = _read(row, re.sub(r"[^\w.-]+", "-", path.stem).strip(".-") or "own")
+        if own.case.id in found:
+            raise DataError(f"{where}: the same as {found[own.case.id][0]}. Keep one, or give them ids.")
+        found[own.case.id] = (where, own)
+    if not found:
+        raise DataError(f"{path}: holds no row. Put one question in each, below a row of names of columns.")
+    return [own for _, own in found.values()]
+
+
+def read_cases_of(path: Path) -> list[Case]:
+    """Cases of a file: of a table as `read_own` reads it, else of a ``cases.jsonl``.
+
+    Raises:
+        DataError: It does not say what it should.
+    """
+    if path.suffix.lower() in TABLES:
+        return [own.case for own in read_own(path)]
+    return read_cases(path)
+
+
+def _read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    if path.suffix.lower() not in TABLES:
+        for where, row in read_rows(path):
+            yield where, {_plain(name): _tell(value) for name, value in row.items()}
+        return
+    csv.field_size_limit(LONGEST)
+    text = io.StringIO(read_text(path), newline="")
+    reader = csv.DictReader(text, delimiter=TABLES[path.suffix.lower()], strict=True)
+    try:
+        names = [_plain(name) for name in reader.fieldnames or ()]
+        if "question" not in names:
+            raise DataError(f"{path}: columns {names}; 'question' is missing. See docs/own-questions.md.")
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            if None in row:
+                raise DataError(f"{where}: more cells than columns. Put cells with commas into quotes.")
+            yield where, {_plain(name): value or "" for name, value in row.items()}
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {reader.line_num}: no table ({error}). Save it as CSV again."
+        ) from None
+
+
+def _read(row: Mapping[str, str], source: str) -> Own:
+    question, context = _need(row, "question"), row.get("context", "").strip()
+    texts = _read_options(row)
+    options = letter_options(texts) if texts else {}
+    answer = _find_answer(row, options)
+    key = row.get("id", "").strip() or hash_content(context, question, options)
+    if "/" in key:
+        raise DataError(f"id {key!r:.60} holds a slash. Use letters, digits and hyphens.")
+    tags = Tags(specialty=row.get("specialty", "").strip() or None, topic=_find_group(row))
+    case = Case(
+        id=f"{source}/own/{key}",
+        kind="exam",
+        context=context,
+        question=question,
+        options=options,
+        answer=answer,
+        tags=tags,
+        licence=row.get("licence", "").strip() or PRIVATE,
+    )
+    steps = cut_steps(row.get("explanation", ""))
+    text = write_reply(steps, steps[-1], answer) if len(steps) > 1 else None
+    return Own(case=case, reply=None if text is None else Trace(case_id=case.id, text=text, model="own"))
+
+
+def _read_options(row: Mapping[str, str]) -> list[str]:
+    """One a column, up to the first that is empty; or all in one."""
+    texts = [row.get(letter.lower(), "").strip() for letter in LETTERS]
+    n = next((n for n, text in enumerate(texts) if not text), len(texts))
+    if any(texts[n:]):
+        raise DataError(f"option {LETTERS[n]} is empty and a later one is not.")
+    if n:
+        return texts[:n]
+    whole = row.get("options", "").strip()
+    try:
+        value = json.loads(whole) if whole[:1] in ("[", "{") else whole.splitlines()
+    except (ValueError, RecursionError):
+        raise DataError(f"options {whole!r:.60} are no JSON. Give one a line, or one a column.") from None
+    texts = list(value.values()) if isinstance(value, dict) else value
+    return [re.sub(r"^\(?[A-J]\s*[.):]\s*", "", str(text)).strip() for text in texts]
+
+
+def _find_answer(row: Mapping[str, str], options: dict[str, str]) -> str:
+    name = next((name for name in ANSWERS if row.get(name, "").strip()), None)
+    if name is None:
+        raise DataError("no answer. Give the letter or the text of the right option.")
+    answer = row[name].strip()
+    if not options:
+        return answer
+    letter = answer.rstrip(".)").strip("(").upper()
+    return letter if letter in options else find_letter(options, answer)
+
+
+def _find_group(row: Mapping[str, str]) -> str | None:
+    return next((value for name in GROUPS if (value := row.get(name, "").strip())), None)
+
+
+def _need(row: Mapping[str, str], name: str) -> str:
+    if not (value := row.get(name, "").strip()):
+        raise DataError(f"no {name}: the row has {[key for key, text in row.items() if text]}.")
+    return value
+
+
+def _tell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _plain(name: str | None) -> str:
+    return (name or "").strip().lower()
