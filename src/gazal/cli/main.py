@@ -17,6 +17,7 @@ from gazal.cli.curate import curate
 from gazal.cli.doctor import doctor
 from gazal.cli.evaluate import evaluate
 from gazal.cli.report import report
+from gazal.cli.review import app as review
 from gazal.cli.run import grpo, pretrain, run, sft
 from gazal.cli.score import score
 from gazal.cli.show import show
@@ -41,6 +42,7 @@ app.command()(grpo)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(report)
+app.add_typer(review, name="review")
 app.command()(doctor)
 app.command()(score)
 app.command()(attack)
