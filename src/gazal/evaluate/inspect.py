@@ -4,9 +4,9 @@
     inspect eval gazal/medqa_4opt --model openai/gpt-4o --limit 100
 
 There is a task for each suite for evaluation, named as `gazal evaluate --suite` names it, ``gazal/world``
-and, for a file, ``gazal/cases`` (``-T path=cases.jsonl``). Two scores: ``strict``, one box after the thinking,
-and ``lenient``, which also reads what is committed to in other usual ways. Nothing is guessed: what commits to
-nothing is wrong in both, and the explanation of each score says why.
+and, for a file, ``gazal/cases`` (``-T path=cases.jsonl``). Two scores: ``strict``, one box after the
+thinking, and ``lenient``, which also reads what is committed to in other usual ways. Nothing is guessed: what
+commits to nothing is wrong in both, and the explanation of each score says why.
 """
 
 from collections.abc import Callable
