@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gazal import __version__
+from gazal.cli.ask import ask
 from gazal.cli.attack import attack
 from gazal.cli.bring import bring
 from gazal.cli.cases import cases
@@ -16,6 +17,7 @@ from gazal.cli.compare import compare
 from gazal.cli.curate import curate
 from gazal.cli.doctor import doctor
 from gazal.cli.evaluate import evaluate
+from gazal.cli.export import export
 from gazal.cli.report import report
 from gazal.cli.review import app as review
 from gazal.cli.run import grpo, pretrain, run, sft
@@ -42,11 +44,13 @@ app.command()(grpo)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(report)
+app.command()(export)
 app.add_typer(review, name="review")
 app.command()(doctor)
 app.command()(score)
 app.command()(attack)
 app.command()(show)
+app.command()(ask)
 
 
 def _say_version(wanted: bool) -> None:
