@@ -196,7 +196,7 @@ def test_a_stage_may_be_missing(models, tmp_path):
     root = read_page(write_report(run).read_text(encoding="utf-8"))
     heads = [[th.text for th in t.find("thead")[0].find("th")] for t in root.find("table", "models")]
     titles = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
-    assert heads == [["", *(titles[name] for name in models)]]
+    assert heads == [["What", *(titles[name] for name in models)]]
     trained = [name for name in models if name != "base"]
     assert [h.text.split(":")[0] for h in root.find("div", "panels")[0].find("h3")] if trained else True
     assert ("training" in [s.attributes["id"] for s in root.find("section")]) == bool(trained)

@@ -21,8 +21,8 @@ def test_the_summary_holds_what_the_files_say(run):
     found = write_summary(run)
     assert found == json.loads((run / "summary.json").read_text())
     results = json.loads((run / RESULTS).read_text())
-    names = ["recipe", "gazal", "stages", "suites", "evaluation", "paired", "battery", "calibration"]
-    assert list(found) == names
+    names = ["recipe", "gazal", "stages", "suites", "evaluation", "paired", "battery", "reasoning", "samples"]
+    assert list(found) == [*names, "calibration"]
     assert (
         found["recipe"] == "demo"
         and found["gazal"] == json.loads((run / "sft" / MANIFEST).read_text())["gazal"]

@@ -24,6 +24,7 @@ from gazal.cli.run import grpo, pretrain, run, sft
 from gazal.cli.score import score
 from gazal.cli.show import show
 from gazal.cli.synth import synth
+from gazal.cli.ui import ui
 from gazal.errors import GazalError, Paused
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.command()(score)
 app.command()(attack)
 app.command()(show)
 app.command()(ask)
+app.command()(ui)
 
 
 def _say_version(wanted: bool) -> None:
