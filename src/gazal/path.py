@@ -82,14 +82,14 @@ def _go(recipe: Recipe, out: Path, names: Sequence[str], kept: bool) -> Iterator
 
 
 def write_report(out: Path) -> Progress:
-    """Write ``report.html`` and ``summary.json`` of a run that was evaluated; of an evaluation only the page.
+    """Write ``report.html``, and of a run that was evaluated ``summary.json``.
 
     Raises:
-        DataError: It was not, or a file is torn.
+        DataError: The folder is none of a run or an evaluation, or a file is torn.
     """
     from gazal.report import html, numbers, summary
 
-    if not numbers.is_evaluation(out):
+    if (out / numbers.EVALUATE).is_dir():
         summary.write_summary(out)
     return Progress(stage="report", done=1, of=1, note=str(html.write_report(out)))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -250,3 +251,22 @@ def test_a_reply_to_another_case_is_no_matter(run):
     write_traces(run / "evaluate" / "sft.jsonl", read_traces(run / "evaluate" / "sft.jsonl")[3:])
     text = write_report(run).read_text(encoding="utf-8")
     assert "No case was answered by every model." in text
+
+
+@pytest.mark.parametrize("whole", [("cases", "sft", "grpo"), ("cases", "sft"), ("cases",), ()])
+def test_a_run_that_was_stopped_gives_a_true_report(run, whole):
+    """Of a run of which later stages are half done or not there, nothing is told that is not so."""
+    for name in ("cases", "sft", "grpo", "evaluate"):
+        if name not in whole and name in ("sft", "grpo"):
+            (run / name).rename(run / f"{name}.part")
+        elif name not in whole:
+            shutil.rmtree(run / name)
+    if "sft" not in whole:
+        shutil.rmtree(run / "grpo.part")
+    page = write_report(run).read_text()
+    assert "This run is not finished." in page and "It was not evaluated" in page
+    assert ("GRPO has come to step" in page) is (whole == ("cases", "sft"))
+    assert ("GRPO has not begun" in page) is ("sft" not in whole)
+    assert ("SFT has come to step" in page) is ("sft" not in whole)
+    assert "Worked examples" not in page and "Side by side" not in page
+    assert ("SFT: loss" in page or "SFT" in page) and 'id="trace"' in page

@@ -2,10 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from gazal.errors import EndpointError, GazalError, Paused, TrainingError
 
 if TYPE_CHECKING:
     from gazal.path import Progress, StageName
@@ -66,9 +69,22 @@ def _go(
     read = load_recipe(recipe, overrides or [])
     folder = out or Path("runs") / read.name
     events = go(read, folder, until)
-    show_stages(_track(events, track, folder, read.name) if track else events, folder)
+    try:
+        show_stages(_track(events, track, folder, read.name) if track else events, folder)
+    except (Paused, TrainingError, EndpointError, KeyboardInterrupt):
+        if is_main():
+            _leave_report(folder)
+        raise
     if is_main():
         _say_result(folder, evaluated=until is None and read.evaluate is not None)
+
+
+def _leave_report(folder: Path) -> None:
+    """What is true of a run that was stopped, where it has come far enough to tell of."""
+    from gazal.path import write_report
+
+    with suppress(GazalError):
+        typer.echo(f"report of what is there: {write_report(folder).note}", err=True)
 
 
 def _track(events: Iterator["Progress"], names: list[str], folder: Path, run: str) -> Iterator["Progress"]:

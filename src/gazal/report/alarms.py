@@ -30,9 +30,10 @@ class Watched:
 def view_watched(run: Run) -> Watched | None:
     """Put it together; None for a run without GRPO."""
     config = run.recipe.grpo if run.recipe else None
-    if config is None or "grpo" not in run.stages:
+    if config is None or "grpo" not in run.steps:
         return None
-    alarms, back = (_read(run.folder / "grpo" / name) for name in (ALARMS, ROLL_BACKS))
+    folder = run.folder / ("grpo" if "grpo" in run.stages else "grpo.part")
+    alarms, back = (_read(folder / name) for name in (ALARMS, ROLL_BACKS))
     return Watched(
         told=_tell(config, len(run.steps.get("grpo", ())), alarms, back),
         alarms=_tabulate_alarms(alarms) if alarms else None,

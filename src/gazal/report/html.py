@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from gazal import __version__
 from gazal.core.case import Case
 from gazal.core.pairs import find_pairs
 from gazal.core.store import write_lines
@@ -69,7 +70,7 @@ def write_report(run: Path) -> Path:
     """Write ``<run>/report.html``; the same run gives the same bytes.
 
     Args:
-        run: The folder of a run that was evaluated.
+        run: The folder of a run, also one that was stopped midway, or of an evaluation.
 
     Returns:
         Where the page is.
@@ -78,7 +79,7 @@ def write_report(run: Path) -> Path:
         GazalError: The folder is not such a run, or a file of it is missing or torn.
     """
     found = read_run(run)
-    cases = read_asked(run)
+    cases = read_asked(run) if found.results.suites else []
     replies = {model: read_replies(run, model) for model in found.models}
     text = render_page(found, cases, replies)
     write_lines(run / REPORT, [text], lambda page: page.encode("utf-8"))
@@ -115,6 +116,7 @@ def render_page(run: Run, cases: Sequence[Case], replies: Replies) -> str:
     }
     return environment.get_template(TEMPLATE).render(
         run=run,
+        version=[*run.stages.values()][-1].gazal if run.stages else __version__,
         style=Markup((HERE / STYLE).read_text(encoding="utf-8")),
         setting=tuple(words.tell_setting(run)),
         suites=suites,

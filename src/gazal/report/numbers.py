@@ -1,6 +1,6 @@
 """What a run left on disk, read for its report: recipe, manifests, results, steps, cases and replies."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,7 @@ REPLYING = ("base", "sft", "grpo")
 """Models that wrote replies, in the order in which one is made from the other."""
 LIKELIHOOD = "_likelihood"
 """Ends the name of a model that was asked which option it holds most likely; it writes nothing."""
+TRAINED = ("base", "sft", "grpo")
 EVALUATE, RESULTS, STEPS = "evaluate", "results.json", "steps.jsonl"
 Steps = tuple[Mapping[str, float | None], ...]
 """``group/name`` to number for each optimizer step; None where there was nothing to measure."""
@@ -66,7 +67,8 @@ class Results:
     """``results.json``: every model on every suite, and every two models side by side.
 
     Raises:
-        ValueError: A suite has no size or no model, or a share is not between 0 and 1.
+        ValueError: A suite has no size or no model, or a share is not between 0 and 1. No suite at all is a
+            run that was not evaluated.
     """
 
     suites: Mapping[str, Asked]
@@ -83,7 +85,7 @@ class Results:
     """Suite to model, of those that state a confidence."""
 
     def __post_init__(self) -> None:
-        if not self.suites or self.suites.keys() != self.evaluation.keys():
+        if self.suites.keys() != self.evaluation.keys():
             raise ValueError(f"suites {list(self.suites)} and evaluation {list(self.evaluation)} differ")
         for suite, models in self.evaluation.items():
             if not models:
@@ -110,7 +112,9 @@ class Run:
     """Folder to the names in it."""
     results: Results
     steps: Mapping[str, Steps]
-    """``sft``, ``grpo`` and, where the base was made, ``base``: those that the run has."""
+    """``sft``, ``grpo`` and, where the base was made, ``base``: those that the run has, also half done."""
+    unfinished: tuple[str, ...] = ()
+    """Of a run that was stopped, sentences on what is missing; empty where all is there."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -136,6 +140,7 @@ def read_run(folder: Path) -> Run:
         return _read_evaluation(folder)
     recipe = folder / "recipe.yaml"
     stages, loaded = read_stages(folder), load_recipe(recipe)
+    steps = {name: found for name in TRAINED if (found := _find_steps(folder, name, stages))}
     return Run(
         folder=folder,
         name=loaded.name,
@@ -144,11 +149,33 @@ def read_run(folder: Path) -> Run:
         recipe_text=recipe.read_text("utf-8-sig"),
         stages=stages,
         files={name: _list_files(folder / name) for name in stages},
-        results=read_results(folder),
-        steps={
-            name: _read_steps(folder / name / STEPS) for name in ("base", "sft", "grpo") if name in stages
-        },
+        results=read_results(folder) if EVALUATE in stages else Results(suites={}, evaluation={}, paired=()),
+        steps=steps,
+        unfinished=tuple(_tell_missing(loaded, stages, steps)),
     )
+
+
+def _find_steps(folder: Path, name: str, stages: Mapping[str, Stage]) -> Steps:
+    """Of a stage that is whole, or as far as it has gone; empty where it has not begun."""
+    if name in stages:
+        return _read_steps(folder / name / STEPS)
+    path = folder / f"{name}.part" / STEPS
+    return _read_steps(path) if path.is_file() and path.stat().st_size else ()
+
+
+def _tell_missing(recipe: Recipe, stages: Mapping[str, Stage], steps: Mapping[str, Steps]) -> Iterator[str]:
+    for name in ("sft", "grpo"):
+        config = getattr(recipe, name)
+        if config is None or name in stages:
+            continue
+        done = f"has come to step {len(steps[name])} of {config.steps}" if name in steps else "has not begun"
+        yield f"{name.upper()} {done}."
+    if EVALUATE in stages:
+        return
+    if recipe.evaluate is None:
+        yield "The recipe has no evaluation: nothing is known of how well its models do."
+    else:
+        yield "It was not evaluated: nothing is known of how well its models do."
 
 
 def is_evaluation(folder: Path) -> bool:
@@ -191,8 +218,8 @@ def read_results(folder: Path) -> Results:
     """
     if not (folder / EVALUATE).is_dir():
         raise DataError(
-            f"{folder}: has no {EVALUATE}/, so there is nothing to report. Give the recipe an evaluate stage "
-            f"and finish the run: gazal run RECIPE --out {folder}."
+            f"{folder}: has no {EVALUATE}/: it was not evaluated. Give the recipe an evaluate stage and "
+            f"finish the run: gazal run RECIPE --out {folder}."
         )
     return _read(folder / EVALUATE / RESULTS, Results, f"Delete {folder / EVALUATE}")
 

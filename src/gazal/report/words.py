@@ -45,7 +45,9 @@ def tell_setting(run: Run) -> Iterator[str]:
         return
     base = recipe.model.path
     trained = [name for name in ("sft", "grpo") if name in stages]
-    if not trained:
+    if not trained and run.unfinished:
+        yield f"The base model, {base}, was not taught yet (seed {recipe.seed})."
+    elif not trained:
         yield f"Nothing was taught here: the base model, {base}, was evaluated as it is (seed {recipe.seed})."
     else:
         how = "in two stages" if len(trained) == 2 else "in one stage"
@@ -63,7 +65,10 @@ def tell_setting(run: Run) -> Iterator[str]:
             f"GRPO, in which the model practises and is rewarded, took {_steps(recipe.grpo.steps)} on "
             f"{practised}, with {recipe.grpo.group_size} replies to a case each time."
         )
-    yield _tell_asked(run)
+    if run.results.suites:
+        yield _tell_asked(run)
+    if not stages:
+        return
     seconds = sum(stage.seconds for stage in stages.values())
     memory = max(stage.peak_rss_mb for stage in stages.values())
     yield f"The stages took {write_duration(seconds)} and at most {write_memory(memory)} of memory."
