@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 VLLM_BIN := .venv-vllm/bin
 VLLM_STAMP := .venv-vllm/.installed
 
-.PHONY: install demo test test-vllm check format clean
+.PHONY: install demo test test-vllm test-docs docs check format clean
 
 install: $(STAMP)
 
@@ -33,6 +33,13 @@ $(VLLM_STAMP): pyproject.toml constraints.txt requirements-vllm.txt
 test-vllm: $(VLLM_STAMP)
 	OMP_NUM_THREADS=1 $(VLLM_BIN)/python -m pytest tests/real_vllm
 
+# Every command of the pages, and the site.
+test-docs: install docs
+	GAZAL_TEST_DOCS=1 $(BIN)/python -m pytest tests/pages
+
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
 check: install
 	$(BIN)/ruff format --check src tests benchmarks examples
 	$(BIN)/ruff check src tests benchmarks examples
@@ -43,4 +50,4 @@ format: install
 	$(BIN)/ruff check --fix src tests benchmarks examples
 
 clean:
-	rm -rf .venv .venv-vllm build dist .pytest_cache .ruff_cache
+	rm -rf .venv .venv-vllm build dist site .pytest_cache .ruff_cache

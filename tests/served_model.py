@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
@@ -45,6 +45,20 @@ def stream(content: str, *, finish: str | None = "stop", cut: bool = False) -> A
     whole = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m"}
     events = [f"data: {json.dumps(whole | row)}\n\n" for row in rows]
     return Answer("".join([*events, "data: [DONE]\n\n"]).encode(), kind="text/event-stream", cut=cut)
+
+
+def in_pieces(whole: Answer) -> Answer:
+    """A whole reply as a stream, for who asks for one; errors stay."""
+    if whole.status != 200:
+        return whole
+    try:
+        choice = json.loads(whole.body)["choices"][0]
+        content = choice["message"]["content"]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return whole
+    return replace(
+        stream(content or "", finish=choice["finish_reason"]), cut=whole.cut, after_s=whole.after_s
+    )
 
 
 def refuse(status: int, words: str = "no", **more: Any) -> Answer:
@@ -106,7 +120,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.service.paths[self.path] += 1
         self.service.keys.add(self.headers["Authorization"])
         try:
-            self._send(self.service.reply(body))
+            found = self.service.reply(body)
+            self._send(in_pieces(found) if body.get("stream") and found.kind == JSON else found)
         except OSError:
             self.close_connection = True  # The client went away.
 
@@ -135,10 +150,12 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-def start(answer: Callable[[dict[str, Any], int], Answer]) -> tuple[Service, ThreadingHTTPServer]:
-    """A service at work on a free port."""
+def start(
+    answer: Callable[[dict[str, Any], int], Answer], port: int = 0
+) -> tuple[Service, ThreadingHTTPServer]:
+    """A service at work on a port; 0 takes a free one."""
     service = Service(answer)
-    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"service": service}))
+    server = _Server(("127.0.0.1", port), type("Handler", (_Handler,), {"service": service}))
     service.url = f"http://127.0.0.1:{server.server_port}/v1"
     Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return service, server

@@ -70,6 +70,7 @@ def test_written_filled_in_and_read_back(tmp_path):
     write_cases(folder / "cases.jsonl", CASES)
     for model, traces in REPLIES.items():
         write_traces(folder / f"{model}.jsonl", traces)
+    (folder / "results.json").write_text("{}")
     (folder / "manifest.json").write_text(json.dumps({"settings": {"models": {"sft": 1, "grpo": 2}}}))
     sheet = tmp_path / "review.csv"
     done = CliRunner().invoke(app, ["review", "write", str(folder), "--n", "10", "--out", str(sheet)])

@@ -21,11 +21,12 @@ def write(
     seed: Annotated[int, typer.Option(min=0, help="Of the draw, the order and the codes.")] = 0,
 ) -> None:
     """Write a sheet to fill in, and apart from it the key that says whose reply each is."""
-    from gazal.core.store import CASES, read_cases, read_traces
+    from gazal.core.store import read_traces
     from gazal.evaluate.review import make_sheet, write_sheet
     from gazal.evaluate.samples import keep_first
+    from gazal.report.numbers import EVALUATE, is_evaluation, read_asked
 
-    place = folder / "evaluate" if (folder / "evaluate").is_dir() else folder
+    place = folder if is_evaluation(folder) else folder / EVALUATE
     key_file = out.with_suffix(".key.json")
     if taken := next((path for path in (out, key_file) if path.exists()), None):
         raise ConfigError(f"{taken}: is there already; it may be filled in. Name another --out.")
@@ -37,7 +38,7 @@ def write(
     if missing := [name for name in names if not (place / f"{name}.jsonl").exists()]:
         raise ConfigError(f"{place}: no replies of {missing[0]!r} there. Name one that was evaluated.")
     replies = {name: keep_first(read_traces(place / f"{name}.jsonl")) for name in names}
-    rows, key = make_sheet(read_cases(place / CASES), replies, n, seed)
+    rows, key = make_sheet(read_asked(folder), replies, n, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(write_sheet(rows), encoding="utf-8")
     key_file.write_text(json.dumps(key, indent=1), encoding="utf-8")
