@@ -46,7 +46,7 @@ def sources(recipe: Recipe) -> tuple[tuple[Source, ...], tuple[Source, ...]]:
 
 
 def test_the_recipes_are_all_there():
-    names = {"demo", "tiny-base", "real-questions", "qwen3-8b-one-gpu", "gazal-r1-32b"}
+    names = {"demo", "demo-long", "tiny-base", "real-questions", "qwen3-8b-one-gpu", "gazal-r1-32b"}
     assert {path.stem for path in FILES} == names
 
 

@@ -5,7 +5,14 @@ import pytest
 from gazal.core.case import Case, Tags
 from gazal.core.trace import Trace
 from gazal.evaluate.closer import LOOKS, look_closer
-from gazal.evaluate.groups import FEWEST, find_demand, find_groups, weigh_apart, weigh_groups
+from gazal.evaluate.groups import (
+    FEWEST,
+    find_demand,
+    find_flawed,
+    find_groups,
+    weigh_apart,
+    weigh_groups,
+)
 from gazal.world.generate import make_cases
 
 STEM = "A 47-year-old woman comes to the physician because of a cough. " + "It began some days ago. " * 8
@@ -69,3 +76,18 @@ def test_every_look_is_there():
     found = look_closer(cases, {"m": [Trace(case_id=c.id, text="Answer: A") for c in cases]})
     assert tuple(found) == LOOKS and found["protocols"]["m"]["lenient"]["right"] == 3
     assert found["groups"] == {} and found["calibration"] == {}
+
+
+def test_items_that_repeat_or_have_two_options_alike_stand_apart():
+    def make(n, question, options):
+        return Case(
+            id=f"own/test/{n}", kind="exam", question=question, options=options, answer="A", licence="x"
+        )
+
+    cases = [
+        make(1, "Which?", {"A": "one", "B": "two"}),
+        make(2, "which? ", {"A": "Two", "B": "one"}),
+        make(3, "Which?", {"A": "one", "B": "three"}),
+        make(4, "What?", {"A": "one", "B": "One "}),
+    ]
+    assert find_flawed(cases) == {"own/test/2": "repeats another", "own/test/4": "two options alike"}

@@ -12,7 +12,7 @@ COLUMNS = (
     *("n", "right", "accuracy", "95 %", "chance", "floor", "format", "abstained", "unparsed", "cut off"),
     *("failed", "steps supported", "pairs right"),
 )
-SHOWN = ("demand", "age", "sex")
+SHOWN = ("demand", "age", "sex", "item")
 PROTOCOL_SHARES = ("abstained", "unparsed", "truncated")
 SHARES = ("format_ok", "abstained", "unparsed", "truncated", "failed", "steps_supported", "pairs_right")
 

@@ -61,6 +61,25 @@ def find_demand(case: Case) -> str:
     return "reasoning" if told or case.context else "recall"
 
 
+def find_flawed(cases: Sequence[Case]) -> dict[str, str]:
+    """Case id to what is wrong with it as an item, by rules that anybody can apply.
+
+    ``repeats another``: an earlier case has the same question and options, in whatever order and case.
+    ``two options alike``: two of its options have the same text: two letters are equally right or wrong.
+    """
+    seen: set[tuple[str, ...]] = set()
+    found: dict[str, str] = {}
+    for case in cases:
+        texts = [_plain(text) for text in case.options.values()]
+        key = (_plain(case.context), _plain(case.question), *sorted(texts))
+        if len(set(texts)) < len(texts):
+            found[case.id] = "two options alike"
+        elif key in seen:
+            found[case.id] = "repeats another"
+        seen.add(key)
+    return found
+
+
 def weigh_groups(cases: Sequence[Case], traces: Sequence[Trace]) -> dict[str, dict[str, GroupOutcome]]:
     """Division to group to outcome, of groups with `FEWEST` cases or more and divisions that divide.
 
@@ -68,13 +87,14 @@ def weigh_groups(cases: Sequence[Case], traces: Sequence[Trace]) -> dict[str, di
         cases: Those that accuracy is over.
         traces: One reply to a case; others are left out.
     """
-    by_id = {case.id: case for case in cases}
+    by_id, flawed = {case.id: case for case in cases}, find_flawed(cases)
     rights: dict[str, dict[str, list[bool]]] = {}
     for trace in traces:
         if (case := by_id.get(trace.case_id)) is None:
             continue
         right = judge_leniently(case, trace).why == "right"
-        for division, group in find_groups(case).items():
+        groups = find_groups(case) | {"item": flawed.get(case.id, "as it should be")}
+        for division, group in groups.items():
             rights.setdefault(division, {}).setdefault(group, []).append(right)
     found = {
         division: {name: _weigh(r) for name, r in sorted(groups.items()) if len(r) >= FEWEST}
@@ -108,6 +128,10 @@ def weigh_apart(cases: Sequence[Case], traces: Sequence[Trace], leaked: set[str]
 def _weigh(rights: Sequence[bool]) -> GroupOutcome:
     n, right = len(rights), sum(rights)
     return GroupOutcome(n=n, right=right, accuracy=right / n, ci95=find_wilson(right, n))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _read_age(text: str) -> str | None:
