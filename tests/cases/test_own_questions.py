@@ -2,8 +2,9 @@
 
 import pytest
 
-from gazal.cases.own import PRIVATE, read_cases_of, read_own
+from gazal.cases.own import PRIVATE, find_unknown_columns, read_cases_of, read_own
 from gazal.core.store import write_cases
+from gazal.curate.own import write_own_reply
 from gazal.errors import DataError
 
 HEAD = "question,A,B,C,answer,explanation,site\n"
@@ -23,9 +24,30 @@ def test_a_table_becomes_cases_and_replies(tmp_path):
     first, second = read(tmp_path, "\ufeff" + HEAD + rows)
     assert first.case.id.startswith("quiz/own/") and dict(first.case.options) == {"A": "apple", "B": "sky"}
     assert (first.case.answer, first.case.tags.topic, first.case.licence) == ("A", "ward 1", PRIVATE)
-    assert first.reply is not None and first.reply.steps == ("Apples are red.", "The sky is blue.")
-    assert first.reply.answer == "A" and first.reply.case_id == first.case.id
-    assert second.case.answer == "B" and second.reply is None
+    reply, why = write_own_reply(first)
+    assert reply is not None and reply.steps == ("Apples are red.", "The sky is blue.") and why == ""
+    assert reply.answer == "A" and reply.case_id == first.case.id and first.where.endswith("line 2")
+    assert second.case.answer == "B" and write_own_reply(second) == (None, "one sentence; two are the least")
+
+
+@pytest.mark.parametrize(
+    "explanation, why",
+    [
+        ("", ""),
+        ("Only one.", "one sentence; two are the least"),
+        ("It is worked out. Sum: 1 86.", "empty_step"),
+        ("One tyre costs 19 euros. 37 tyres cost 703.", None),
+    ],
+)
+def test_an_explanation_is_held_to_the_judges(tmp_path, explanation, why):
+    (own,) = read(tmp_path, f"{HEAD}Which?,x,y,,A,{explanation},\n")
+    reply, found = write_own_reply(own)
+    assert (reply is not None) if why is None else (reply is None and found == why)
+
+
+def test_a_misspelt_column_is_named(tmp_path):
+    (tmp_path / "quiz.csv").write_text("question,A,B,answer,explanaton,colour\nWhich?,x,y,A,,\n")
+    assert find_unknown_columns(tmp_path / "quiz.csv") == {"explanaton": "explanation", "colour": ""}
 
 
 @pytest.mark.parametrize(
@@ -54,7 +76,10 @@ def test_a_question_without_options_keeps_its_text(tmp_path):
         ("", "'question' is missing"),
         ("Frage,A,B,answer\nWas?,x,y,A\n", "'question' is missing"),
         (HEAD + ",x,y,,A,,\n", r"line 2: no question"),
-        (HEAD + "Which?,x,y,,D,,\n", r"line 2: answer 'D' is not the text of any option"),
+        (
+            HEAD + "Which?,x,y,,D,,\n",
+            r"answer 'D' is no letter and no text of an option: A\. x; B\. y",
+        ),
         (HEAD + "Which?,x,y,,,,\n", r"line 2: no answer"),
         (HEAD + "Which?,x,,z,A,,\n", r"option B is empty and a later one is not"),
         (HEAD + "Which?,x,x,,A,,\n", r"option B repeats"),

@@ -74,6 +74,27 @@ def test_questions_stay_on_their_side_when_others_are_added_and_too_few_are_refu
     assert not (quiz / "data" / "few").exists()
 
 
+def test_the_sides_do_not_hang_on_the_files_name_and_near_copies_may_be_kept(quiz):
+    table = (quiz / "paint shop.csv").read_text()
+    (quiz / "other.csv").write_text(table.replace("explanation", "explanaton"))
+    said = gazal("import", "other.csv", "--out", "other", cwd=quiz)
+    gazal("import", "paint shop.csv", "--out", "mine", cwd=quiz)
+    one, two = (
+        {json.loads(line)["question"] for line in (quiz / name / "test_cases.jsonl").read_text().splitlines()}
+        for name in ("other", "mine")
+    )
+    assert one == two and "Did you mean 'explanation'?" in said
+    stem = "A customer of the shop on the corner brings back tin {} and wants the same paint for the kitchen."
+    asked = [
+        f"{stem.format(n * 7919)} {end}" for n in range(40) for end in ("Which is it?", "Which one is it?")
+    ]
+    twice = ["question,A,B,answer", *(f"{question},{n},other,A" for n, question in enumerate(asked))]
+    (quiz / "twice.csv").write_text("\n".join(twice) + "\n")
+    said = gazal("import", "twice.csv", "--out", "without", cwd=quiz)
+    kept = gazal("import", "twice.csv", "--out", "with", "--keep-alike", cwd=quiz)
+    assert "left out: near copies" in said and "left out" not in kept
+
+
 def test_a_table_is_evaluated_as_it_is_and_scored_by_site(quiz):
     gazal(
         "evaluate", "tiny-base", "--cases", "paint shop.csv", "--max-new-tokens", 8, "--out", "seen", cwd=quiz

@@ -25,7 +25,7 @@ MOST_STEPS = 24
 _NUMBERED = re.compile(
     r"^\s*(?:[-*#>]+\s*)?(?:\*\*)?(?:step\s*)?\d{1,2}\s*[.):]\s*(?:\*\*)?\s*", re.IGNORECASE
 )
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])|(?<=\w{3}[.!?])\s+(?=\d)")
 _OPTION = re.compile(r"(?m:^)\s*\(?([A-J])\s*[.):]\s*(.+?)\s*$", re.MULTILINE)
 
 

@@ -4,7 +4,7 @@
 |---|---|
 | ``question`` | the stem |
 | ``A``, ``B``, ... or ``options`` | one option a column; or all in one, as a JSON list or one a line |
-| ``answer`` | the letter or the text of the right option; without options the reference text |
+| ``answer`` (``key``, ``correct``) | letter or text of the right option; without options the reference text |
 | ``context``, ``explanation``, ``id``, ``specialty``, ``licence`` | may be left out or empty |
 | ``group`` or ``site`` | what scores are split by; may be left out |
 
@@ -12,6 +12,7 @@ Names of columns count without case and blanks around them; other columns are pa
 """
 
 import csv
+import difflib
 import io
 import json
 import re
@@ -19,17 +20,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gazal.cases.layouts import cut_steps
-from gazal.cases.rows import at, find_letter, letter_options, read_rows, read_text
+from gazal.cases.rows import at, letter_options, read_rows, read_text
 from gazal.core.case import LETTERS, Case, Tags, hash_content
-from gazal.core.chat import write_reply
 from gazal.core.store import read_cases
-from gazal.core.trace import Trace
 from gazal.errors import DataError
 
 TABLES = {".csv": ",", ".tsv": "\t"}
 ANSWERS = ("answer", "key", "correct")
 GROUPS = ("group", "site")
+KNOWN = (
+    *("question", "options", "context", "explanation", "id", "specialty", "licence"),
+    *(*ANSWERS, *GROUPS, *(letter.lower() for letter in LETTERS)),
+)
 PRIVATE = "LicenseRef-private"
 LONGEST = 1_000_000
 """Characters of a cell."""
@@ -39,9 +41,11 @@ LONGEST = 1_000_000
 class Own:
     """One row."""
 
+    where: str
+    """File and line."""
     case: Case
-    reply: Trace | None
-    """Its explanation in our format; None where there is none, or one of a single step."""
+    explanation: str
+    """As it stands; empty where there is none."""
 
 
 def read_own(path: Path) -> list[Own]:
@@ -53,13 +57,26 @@ def read_own(path: Path) -> list[Own]:
     found: dict[str, tuple[str, Own]] = {}
     for where, row in _read_rows(path):
         with at(where):
-            own = _read(row, re.sub(r"[^\w.-]+", "-", path.stem).strip(".-") or "own")
+            own = _read(row, where, re.sub(r"[^\w.-]+", "-", path.stem).strip(".-") or "own")
         if own.case.id in found:
             raise DataError(f"{where}: the same as {found[own.case.id][0]}. Keep one, or give them ids.")
         found[own.case.id] = (where, own)
     if not found:
         raise DataError(f"{path}: holds no row. Put one question in each, below a row of names of columns.")
     return [own for _, own in found.values()]
+
+
+def find_unknown_columns(path: Path) -> dict[str, str]:
+    """Columns of a table that are passed over, to the column that may be meant; empty where none is near."""
+    if path.suffix.lower() not in TABLES:
+        return {}
+    first = csv.reader(io.StringIO(read_text(path)), delimiter=TABLES[path.suffix.lower()])
+    names = [_plain(name) for name in next(first, [])]
+    return {
+        name: next(iter(difflib.get_close_matches(name, KNOWN, n=1, cutoff=0.75)), "")
+        for name in names
+        if name and name not in KNOWN
+    }
 
 
 def read_cases_of(path: Path) -> list[Case]:
@@ -96,7 +113,7 @@ def _read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
         ) from None
 
 
-def _read(row: Mapping[str, str], source: str) -> Own:
+def _read(row: Mapping[str, str], where: str, source: str) -> Own:
     question, context = _need(row, "question"), row.get("context", "").strip()
     texts = _read_options(row)
     options = letter_options(texts) if texts else {}
@@ -115,9 +132,7 @@ def _read(row: Mapping[str, str], source: str) -> Own:
         tags=tags,
         licence=row.get("licence", "").strip() or PRIVATE,
     )
-    steps = cut_steps(row.get("explanation", ""))
-    text = write_reply(steps, steps[-1], answer) if len(steps) > 1 else None
-    return Own(case=case, reply=None if text is None else Trace(case_id=case.id, text=text, model="own"))
+    return Own(where=where, case=case, explanation=row.get("explanation", "").strip())
 
 
 def _read_options(row: Mapping[str, str]) -> list[str]:
@@ -145,7 +160,13 @@ def _find_answer(row: Mapping[str, str], options: dict[str, str]) -> str:
     if not options:
         return answer
     letter = answer.rstrip(".)").strip("(").upper()
-    return letter if letter in options else find_letter(options, answer)
+    if letter in options:
+        return letter
+    found = [key for key, text in options.items() if text == answer]
+    if not found:
+        texts = "; ".join(f"{key}. {text}" for key, text in options.items())
+        raise DataError(f"answer {answer!r:.60} is no letter and no text of an option: {texts:.300}.")
+    return found[0]
 
 
 def _find_group(row: Mapping[str, str]) -> str | None:

@@ -54,6 +54,7 @@ evaluate:
   sampling: {{temperature: 0, max_new_tokens: 320, batch_size: 50}}
 """
 TINY = "tiny-base"
+MOST_TOLD = 8
 FEWEST = 4
 """Questions on either side."""
 
@@ -67,21 +68,32 @@ def bring(
         float, typer.Option(min=0.05, max=0.95, help="Share of the questions that is held back.")
     ] = 0.3,
     model: Annotated[str, typer.Option(help="What the recipe trains.")] = TINY,
+    keep_alike: Annotated[
+        bool,
+        typer.Option("--keep-alike", help="Learn also from near copies of a question that is held back."),
+    ] = False,
 ) -> None:
     """Read questions of your own, hold some back, and write a recipe that trains on the rest."""
-    from gazal.cases.own import read_own
+    from gazal.cases.own import find_unknown_columns, read_own
     from gazal.core.store import write_cases, write_traces
+    from gazal.curate.own import write_own_reply
 
     rows = read_own(file)
+    for name, near in find_unknown_columns(file).items():
+        typer.echo(
+            f"{file}: column {name!r} is passed over." + (f" Did you mean {near!r}?" if near else ""),
+            err=True,
+        )
     folder = out or Path("data") / file.stem
     train, held = _split(rows, test)
-    train, leaked = _leave_out_leaks(train, held)
+    train, leaked = (train, 0) if keep_alike else _leave_out_leaks(train, held)
     if min(len(train), len(held)) < FEWEST:
         raise DataError(
             f"{file}: {len(train)} questions to learn from and {len(held)} to test on; {FEWEST} of each are "
-            "the least. Add questions, or move --test."
+            f"the least. {_advise(leaked)}"
         )
-    explained = [own for own in train if own.reply is not None]
+    replies = {own.case.id: write_own_reply(own) for own in train}
+    explained = [own for own in train if replies[own.case.id][0] is not None]
     if (folder / "recipe.yaml").exists():
         raise ConfigError(f"{folder / 'recipe.yaml'}: is there already. Name another --out, or remove it.")
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,18 +101,30 @@ def bring(
     write_cases(folder / "test_cases.jsonl", (own.case for own in held))
     if explained:
         write_cases(folder / "explained_cases.jsonl", (own.case for own in explained))
-        write_traces(folder / "explained_replies.jsonl", (own.reply for own in explained if own.reply))
+        write_traces(folder / "explained_replies.jsonl", (t for t, _ in replies.values() if t))
     recipe = _write_recipe(file, folder, model, len(train), len(held), bool(explained))
     (folder / "recipe.yaml").write_text(recipe, encoding="utf-8")
-    _tell(rows, train, held, explained, leaked)
+    _tell(rows, train, held, leaked)
+    typer.echo(f"explanations to learn from: {len(explained):,}")
+    _tell_faults([(own.where, replies[own.case.id][1]) for own in train if replies[own.case.id][1]])
     typer.echo(f"next: gazal run {folder / 'recipe.yaml'}")
 
 
+def _advise(leaked: int) -> str:
+    if not leaked:
+        return "Add questions, or move --test."
+    return f"{leaked} are near copies of one that is held back: --keep-alike learns from them all the same."
+
+
 def _split(rows: list["Own"], test: float) -> tuple[list["Own"], list["Own"]]:
-    """By a hash of each id, so that a question stays on its side when others are added."""
+    """By a hash of what is asked, so that a question stays on its side when others are added."""
+    from gazal.core.case import hash_content
+
     sides: tuple[list[Own], list[Own]] = ([], [])
     for own in rows:
-        draw = int(hashlib.sha256(own.case.id.encode()).hexdigest()[:8], 16) / 16**8
+        case = own.case
+        key = hash_content(case.context, case.question, dict(case.options))
+        draw = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 16**8
         sides[draw < test].append(own)
     return sides
 
@@ -156,16 +180,24 @@ def _quote(text: object) -> str:
     return json.dumps(str(text))
 
 
-def _tell(
-    rows: list["Own"], train: list["Own"], held: list["Own"], explained: list["Own"], leaked: int
-) -> None:
+def _tell(rows: list["Own"], train: list["Own"], held: list["Own"], leaked: int) -> None:
     from collections import Counter
 
     letters = Counter(own.case.answer for own in rows if own.case.options)
     shares = ", ".join(f"{letter} {letters[letter]}" for letter in sorted(letters))
     typer.echo(f"{len(rows):,} questions: {len(train):,} to learn from, {len(held):,} held back")
-    typer.echo(f"explanations to learn from: {len(explained):,}; keys: {shares or 'free text'}")
+    typer.echo(f"keys: {shares or 'free text'}")
     if leaked:
-        typer.echo(f"{leaked:,} left out: near copies of a question that is held back")
+        typer.echo(
+            f"{leaked:,} left out: near copies, with the same numbers, of a question that is held back "
+            "(--keep-alike keeps them)"
+        )
     if letters and max(letters.values()) > 0.6 * sum(letters.values()):
         typer.echo("most keys are one letter: a model can learn the letter alone. Shuffle the options.")
+
+
+def _tell_faults(faulty: list[tuple[str, str]]) -> None:
+    for where, why in faulty[:MOST_TOLD]:
+        typer.echo(f"{where}: the explanation cannot be learnt from ({why}); its question stays")
+    if len(faulty) > MOST_TOLD:
+        typer.echo(f"and {len(faulty) - MOST_TOLD:,} explanations more")

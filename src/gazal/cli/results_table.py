@@ -50,7 +50,7 @@ def show_results(whole: Mapping[str, Any]) -> None:
                 f"{low:+.3f} to {high:+.3f}",
                 f"{pair['p']:.2g}",
                 f"{pair['p_holm']:.2g}" if "p_holm" in pair else "",
-                f"{pair['detectable']:.3f}" if "detectable" in pair else "",
+                "" if pair.get("detectable") is None else f"{pair['detectable']:.3f}",
             )
             only = (str(pair["only_a"]), str(pair["only_b"]))
             table.add_row(pair["a"], pair["b"], pair["suite"], *shown, *only)

@@ -26,6 +26,8 @@ def write(
     from gazal.evaluate.samples import keep_first
     from gazal.report.numbers import EVALUATE, is_evaluation, read_asked
 
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder. Name a run, such as runs/demo, or an evaluation.")
     place = folder if is_evaluation(folder) else folder / EVALUATE
     key_file = out.with_suffix(".key.json")
     if taken := next((path for path in (out, key_file) if path.exists()), None):

@@ -112,16 +112,18 @@ def summarise(
 def correct_paired(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Paired differences of one suite with ``p_holm``, corrected for their number, and ``detectable``.
 
-    ``detectable`` is the smallest true difference that so many cases find four times in five.
+    ``detectable`` is the smallest true difference that so many cases find four times in five; None where the
+    two never differ, which says nothing of how often they would.
     """
     corrected = correct_many([row["p"] for row in rows])
     return [
         row
         | {
             "p_holm": p,
-            "detectable": find_detectable(row["n"], (row["only_a"] + row["only_b"]) / row["n"]),
+            "detectable": find_detectable(row["n"], differing / row["n"]) if differing else None,
         }
         for row, p in zip(rows, corrected, strict=True)
+        for differing in [row["only_a"] + row["only_b"]]
     ]
 
 

@@ -38,9 +38,9 @@ def write_card(
     if checked.adapters is not None:
         apart = f"the adapters, merged one after the other by stock PEFT, to {checked.adapters:.2g}"
     text = CARD.read_text(encoding="utf-8").format(
-        licence="apache-2.0" if base == TINY_BASE else "other",
+        licence="apache-2.0" if base == TINY_BASE and _is_ours(recipe, chain) else "other",
         base=base,
-        tags=", ".join(chain),
+        tags=", ".join(chain) + (", medical" if _is_medical(recipe, chain) else ""),
         name=name,
         stages=" and ".join(stage.upper() for stage in chain),
         version=__version__,
@@ -80,13 +80,25 @@ def _tell_scores(run: Path, model: str) -> Iterator[str]:
         )
 
 
-def _tell_data(recipe: Recipe, chain: Sequence[str]) -> Iterator[str]:
+def _list_sources(recipe: Recipe, chain: Sequence[str]) -> Iterator[tuple[str, Source]]:
     for stage in chain:
         config = getattr(recipe, stage)
-        sources: Sequence[Source] = config.examples if stage == "sft" else config.cases
+        yield from ((stage, source) for source in (config.examples if stage == "sft" else config.cases))
+
+
+def _is_ours(recipe: Recipe, chain: Sequence[str]) -> bool:
+    """Whether all that was learnt from is the world's, whose licence is ours to give."""
+    return all(isinstance(source, WorldSource) for _, source in _list_sources(recipe, chain))
+
+
+def _is_medical(recipe: Recipe, chain: Sequence[str]) -> bool:
+    return any(isinstance(source, WorldSource | SuiteSource) for _, source in _list_sources(recipe, chain))
+
+
+def _tell_data(recipe: Recipe, chain: Sequence[str]) -> Iterator[str]:
+    for stage, source in _list_sources(recipe, chain):
         what = "worked replies to" if stage == "sft" else "practice on"
-        for source in sources:
-            yield f"- {stage.upper()}: {what} {_describe(source)}"
+        yield f"- {stage.upper()}: {what} {_describe(source)}"
 
 
 def _describe(source: Source) -> str:
