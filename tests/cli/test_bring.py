@@ -1,6 +1,8 @@
 """``gazal import``: from a spreadsheet to a trained and evaluated model, in two commands."""
 
 import json
+import random
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -84,10 +86,11 @@ def test_the_sides_do_not_hang_on_the_files_name_and_near_copies_may_be_kept(qui
         for name in ("other", "mine")
     )
     assert one == two and "Did you mean 'explanation'?" in said
-    stem = "A customer of the shop on the corner brings back tin {} and wants the same paint for the kitchen."
-    asked = [
-        f"{stem.format(n * 7919)} {end}" for n in range(40) for end in ("Which is it?", "Which one is it?")
-    ]
+    rng = random.Random(0)
+    letters = string.ascii_lowercase
+    words = ["".join(rng.choices(letters, k=6)) for _ in range(400)]
+    stems = [" ".join(rng.sample(words, 30)) for _ in range(40)]
+    asked = [f"{stem} {end}" for stem in stems for end in ("Which is it?", "Which one is it?")]
     twice = ["question,A,B,answer", *(f"{question},{n},other,A" for n, question in enumerate(asked))]
     (quiz / "twice.csv").write_text("\n".join(twice) + "\n")
     said = gazal("import", "twice.csv", "--out", "without", cwd=quiz)
