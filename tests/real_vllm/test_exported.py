@@ -1,11 +1,15 @@
 """What `gazal export` writes, loaded by real vLLM: the log-probabilities of the trainer's model."""
 
+import json
+import urllib.request
+
 import pytest
 import yaml
 
 pytest.importorskip("vllm", reason="make test-vllm installs it")
 
 import torch
+from test_server import start, stop
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gazal.config.load import load_recipe
@@ -45,14 +49,20 @@ def find_logprobs(folder, ids):
     return logprobs.gather(1, torch.tensor(ids[1:]).unsqueeze(1)).squeeze(1)
 
 
-def test_vllm_gives_the_trainers_logprobs(exported):
-    from vllm import LLM, SamplingParams
-
-    ids = AutoTokenizer.from_pretrained(exported / "mine" / "merged").encode(ASKED)
+def test_vllm_gives_the_trainers_logprobs(exported, tmp_path):
+    place = exported / "mine" / "merged"
+    ids = AutoTokenizer.from_pretrained(place).encode(ASKED)
     wanted = find_logprobs(exported / "short" / "sft" / "merged", ids)
-    served = LLM(
-        model=str(exported / "mine" / "merged"), dtype="float32", enforce_eager=True, max_model_len=512
-    )
-    (done,) = served.generate({"prompt_token_ids": ids}, SamplingParams(max_tokens=1, prompt_logprobs=1))
-    said = [found[token].logprob for found, token in zip(done.prompt_logprobs[1:], ids[1:], strict=True)]
+    server, address = start(place, tmp_path / "log.txt")
+    try:
+        asked = {"model": str(place), "prompt": ids, "max_tokens": 1, "temperature": 0, "prompt_logprobs": 1}
+        request = urllib.request.Request(
+            f"{address}/v1/completions", json.dumps(asked).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            (choice,) = json.load(answer)["choices"]
+    finally:
+        stop(server)
+    found = choice["prompt_logprobs"][1:]
+    said = [row[str(token)]["logprob"] for row, token in zip(found, ids[1:], strict=True)]
     assert torch.allclose(torch.tensor(said), wanted, atol=1e-4)
