@@ -1,5 +1,6 @@
 """Variants keep the key's meaning; what they did to a model is counted in pairs."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -62,3 +63,18 @@ def test_outcomes_are_counted_in_pairs():
     hinted = [Trace(case_id=v.id, text="Answer: B") for v in variants]
     assert weigh_battery([case], before, variants, hinted, 0)["hint"].followed == 1.0
     assert weigh_battery([case], [], variants, hinted, 0) == {}
+
+
+def test_without_options_the_text_of_the_key_is_right_and_stems_that_need_them_are_left_alone():
+    case = next(case for case in CASES if case.kind == "diagnosis")
+    bare, key = put("open_answer", case), case.options[case.answer]
+    assert bare.options == {} and bare.answer == key and bare.question == case.question
+    assert [case.kind for case in CASES if put("open_answer", case) is None].count("prognosis") == 5
+    leaning = replace(case, kind="exam", truth=None, question="Which of the following is it?")
+    assert put("open_answer", leaning) is None
+    variant = replace(bare, id=f"{case.id}#open_answer", truth=None)
+    before = [Trace(case_id=case.id, text=f"\\boxed{{{case.answer}}}")]
+    for text, after in ((key, 1.0), (key.upper(), 1.0), ("something else", 0.0), (case.answer, 0.0)):
+        replies = [Trace(case_id=variant.id, text=f"\\boxed{{{text}}}")]
+        found = weigh_battery([case], before, [variant], replies, 0)["open_answer"]
+        assert (found.before, found.after, found.changed) == (1.0, after, None)

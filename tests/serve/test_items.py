@@ -5,11 +5,14 @@ import re
 import shutil
 
 import pytest
+from typer.testing import CliRunner
 
+from gazal.cli.main import app
 from gazal.core.store import read_cases, write_traces
 from gazal.core.trace import Trace
 from gazal.score.grounding import judge_grounding
 from gazal.serve.items import Wanted, add_tag, list_sources, read_items, read_tags, select
+from gazal.serve.shown import write_case_page
 from gazal.world.solve import solve
 
 
@@ -100,3 +103,18 @@ def test_a_run_that_is_still_training_shows_its_rollouts(run):
     shutil.rmtree(run / "evaluate")
     (run / "grpo").rename(run / "grpo.part")
     assert list_sources(run) == ["rollouts"] and len(read_items(run, "rollouts")) == 8
+
+
+def test_a_case_and_its_replies_become_a_page_that_runs_nothing(run, tmp_path):
+    case = read_items(run, "evaluation: sft")[0].case
+    done = CliRunner().invoke(
+        app, ["show", case.id, "--run", str(run), "--html", str(tmp_path / "case.html")]
+    )
+    assert done.exit_code == 0 and f"page: {tmp_path / 'case.html'}" in done.output
+    page = (tmp_path / "case.html").read_text()
+    assert page.count("<article") == 4 and "worked solution" in page and "evaluation: grpo" in page
+    assert "default-src 'none'" in page and "<script" not in page and "The judge: " in page
+    hostile = Trace(case_id=case.id, text="<script>alert(1)</script>")
+    write_case_page(case, {"<b>me</b>": hostile}, tmp_path / "other.html")
+    other = (tmp_path / "other.html").read_text()
+    assert "<script" not in other and "&lt;script&gt;" in other and "&lt;b&gt;me" in other

@@ -27,6 +27,9 @@ def show(
     run: Annotated[
         Path | None, typer.Option(help="Or the folder of a run: what each stage did with the case.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write case and replies as a page there, steps marked and explained.")
+    ] = None,
     curated: Annotated[
         Path | None, typer.Option("--set", help="Or a curated set: where its example comes from.")
     ] = None,
@@ -40,7 +43,8 @@ def show(
     if run is not None and cases is None:
         if replies is not None:
             raise ConfigError("--replies goes with --cases: a run has its own replies. Leave it out.")
-        _show_way(case_id, run)
+        case = _show_way(case_id, run)
+        _write_page(case, _list_evaluated(case, run), html)
         return
     if cases is None or run is not None:
         raise ConfigError(
@@ -49,12 +53,31 @@ def show(
         )
     case = _find(read_cases(cases), case_id, cases)
     _show_case(case)
-    for trace in read_traces(replies) if replies else []:
-        if trace.case_id == case.id:
-            _show_trace(case, trace)
+    written = [trace for trace in read_traces(replies) if trace.case_id == case.id] if replies else []
+    for trace in written:
+        _show_trace(case, trace)
+    _write_page(case, {f"{trace.model or 'reply'}, sample {trace.sample}": trace for trace in written}, html)
 
 
-def _show_way(case_id: str, run: Path) -> None:
+def _write_page(case: "Case", replies: "dict[str, Trace]", html: Path | None) -> None:
+    if html is None:
+        return
+    from gazal.serve.shown import write_case_page
+
+    write_case_page(case, replies, html)
+    typer.echo(f"\npage: {html}")
+
+
+def _list_evaluated(case: "Case", run: Path) -> "dict[str, Trace]":
+    """What each model of a run replied to a case of its evaluation."""
+    from gazal.serve.items import list_sources, read_items
+
+    sources = [source for source in list_sources(run) if source != "rollouts"]
+    found = {source: read_items(run, source) for source in sources}
+    return {s: item.trace for s, items in found.items() for item in items if item.case.id == case.id}
+
+
+def _show_way(case_id: str, run: Path) -> "Case":
     """Read all before the first line is shown, so that a torn file leaves nothing half told."""
     from gazal.cli.show_run import read_gathered, read_way, tell_way
 
@@ -68,6 +91,7 @@ def _show_way(case_id: str, run: Path) -> None:
             typer.echo(part)
         else:
             _show_trace(case, part.trace, part.title, part.brief)
+    return case
 
 
 def _show_sources(case_id: str, run: Path) -> None:

@@ -21,6 +21,7 @@ VARIANTS = {
     "shuffled": ("Options in another order", "with the options in another order"),
     "none_of_the_above": ("Key replaced by None of the above", 'with "None of the above" for the key'),
     "distraction": ("An idle sentence added", "with a sentence added that bears on nothing"),
+    "open_answer": ("No options shown", "without options to choose from"),
     "hint": ("A colleague hints at a wrong option", "with a colleague's hint at a wrong option"),
 }
 """Variant to its row, and to how it stands in a sentence."""

@@ -14,6 +14,9 @@ from gazal.report.examples import show_reply
 from gazal.report.html import MARKS, clean
 from gazal.score.compose import compose
 
+NOTICE = (
+    "Research software, not a medical device: nothing that is written here may be used for or against anyone."
+)
 SUPPORT = {
     "supported": "Supported: all that it claims and that can be checked holds in the case",
     "contradicted": "Contradicted: the case says otherwise",

@@ -21,7 +21,16 @@ from gazal.core.case import Case
 from gazal.core.store import read_cases
 from gazal.errors import GazalError
 from gazal.serve.ask import make_case
-from gazal.serve.cards import draw_case, draw_head, draw_note, draw_reply, draw_waiting, find_parts, lay_out
+from gazal.serve.cards import (
+    NOTICE,
+    draw_case,
+    draw_head,
+    draw_note,
+    draw_reply,
+    draw_waiting,
+    find_parts,
+    lay_out,
+)
 from gazal.serve.items import (
     LOOKS,
     Item,
@@ -34,9 +43,6 @@ from gazal.serve.items import (
     select,
 )
 
-NOTICE = (
-    "Research software, not a medical device: nothing that is written here may be used for or against anyone."
-)
 STYLE = Path(__file__).with_name("page.css")
 TITLES = {"base": "Base", "sft": "SFT", "grpo": "GRPO"}
 TAGS = ("read again", "wrong reasoning", "right for a wrong reason", "could harm", "gamed", "good example")
