@@ -12,9 +12,6 @@ from gazal.serve.cards import NOTICE, draw_case, draw_head, draw_reply, lay_out
 from gazal.world.solve import solve
 
 STYLE = Path(__file__).with_name("page.css")
-NOTICE = (
-    "Research software, not a medical device: nothing that is written here may be used for or against anyone."
-)
 PAGE = Markup(
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
     '<meta name="viewport" content="width=device-width, initial-scale=1">'
