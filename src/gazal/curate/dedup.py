@@ -5,7 +5,6 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from zlib import crc32
 
 from rensa import (  # Compiled, without types.
     RMinHash,  # pyright: ignore[reportAttributeAccessIssue]
@@ -16,8 +15,6 @@ from gazal.core.case import Case
 
 PERMUTATIONS, BANDS = 128, 32
 GRAM = 3
-SHELVES = 512
-"""Into so many parts questions are sorted by their answers."""
 LEAST = 0.7
 """Estimated Jaccard similarity of two sets of word 3-grams from which they are near duplicates."""
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -63,8 +60,7 @@ class Seen:
 
     def __init__(self) -> None:
         self._exact: dict[bytes, int] = {}
-        # Near duplicates have one answer: looked for among those of its shelf alone, candidates stay few.
-        self._near = [RMinHashLSH(LEAST, PERMUTATIONS, BANDS) for _ in range(SHELVES)]
+        self._near = RMinHashLSH(LEAST, PERMUTATIONS, BANDS)
         self._kept: list[Asked] = []
 
     def __len__(self) -> int:
@@ -77,7 +73,7 @@ class Seen:
         if number is not None:
             return Repeat(case_id=self._kept[number].case_id, exact=True, similarity=1.0)
         best, nearest = 0.0, ""
-        for other in map(self._kept.__getitem__, self._near[_find_shelf(asked)].query(asked.hashed)):
+        for other in map(self._kept.__getitem__, self._near.query(asked.hashed)):
             same = other.answer == asked.answer and _differ_only_by_less(other.numbers, asked.numbers)
             if same and (alike := asked.hashed.jaccard(other.hashed)) > best:
                 best, nearest = alike, other.case_id
@@ -86,12 +82,8 @@ class Seen:
     def add(self, asked: Asked) -> None:
         """Remember a question that was kept."""
         self._exact[asked.digest] = len(self._kept)
-        self._near[_find_shelf(asked)].insert(len(self._kept), asked.hashed)
+        self._near.insert(len(self._kept), asked.hashed)
         self._kept.append(asked)
-
-
-def _find_shelf(asked: Asked) -> int:
-    return crc32(asked.answer.encode("utf-8", "surrogatepass")) % SHELVES
 
 
 def _hash(case: Case) -> RMinHash:
