@@ -20,6 +20,7 @@ from gazal.cli.ui import check_binding
 from gazal.core.store import read_cases, write_traces
 from gazal.errors import ConfigError
 from gazal.report.html import write_report
+from gazal.serve.items import read_items
 from gazal.world.solve import solve
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -135,7 +136,7 @@ def test_replies_are_filtered_hovered_and_tagged(browser, address, run, more):
 
     def choose(place, name):
         page.click(f"#{place} input")
-        page.get_by_role("option", name=name).click()
+        page.get_by_role("option", name=name, exact=True).click()
 
     choose("source", "evaluation: sft")
     page.wait_for_selector("#reply li.step", timeout=60_000)
@@ -149,9 +150,13 @@ def test_replies_are_filtered_hovered_and_tagged(browser, address, run, more):
     check_axe(page)
     choose("source", "rollouts")
     page.wait_for_function("document.querySelector('#count').innerText.startsWith('8 of 8')")
+    choose("kind", "recall")
+    n = sum(item.case.kind == "recall" for item in read_items(run, "rollouts"))
+    page.wait_for_function(f"document.querySelector('#count').innerText == '{n} of 8 replies'")
+    choose("kind", "all")
     page.get_by_label("not right").check()
-    page.wait_for_function("!document.querySelector('#count').innerText.startsWith('8 of 8') || "
-                           "document.querySelector('#count').innerText == '8 of 8 replies'")  # fmt: skip
+    n = sum(not item.right for item in read_items(run, "rollouts"))
+    page.wait_for_function(f"document.querySelector('#count').innerText == '{n} of 8 replies'")
     page.get_by_label("gamed").check()
     page.fill("#note textarea, #note input", "seen in a test")
     page.click("#save")

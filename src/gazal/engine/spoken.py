@@ -1,5 +1,6 @@
 """One reply as it is written, piece by piece: for a person who watches."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -20,7 +21,7 @@ NO_KEY = "none"
 THOUGHTS = ("reasoning_content", "reasoning")
 
 
-class Speaker:
+class Speaker(ABC):
     """A model that says its reply piece by piece; after the last one ``trace`` holds the whole."""
 
     def __init__(self, name: str) -> None:
@@ -38,8 +39,9 @@ class Speaker:
                 yield piece
         self.trace = Trace(case_id=case.id, text="".join(pieces), model=self.name, stop=stop)
 
+    @abstractmethod
     def _say(self, prompt: str, sampling: Sampling, seed: int) -> Iterator[tuple[str, Stop | None]]:
-        raise NotImplementedError
+        """Pieces of the reply, and how it ended where a piece says so."""
 
 
 class LocalSpeaker(Speaker):

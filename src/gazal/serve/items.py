@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from gazal.core.case import Case
 from gazal.core.store import CASES, append_line, cut_torn, read_cases, read_objects, read_traces
@@ -26,7 +26,6 @@ LOOKS = {
     "tagged": "Those that were tagged",
 }
 """What a person may look for."""
-Outcome = Literal["all", "right", "not right"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
