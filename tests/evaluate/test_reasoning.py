@@ -1,5 +1,7 @@
 """A model's own steps, altered: what stands before the letter, and what is made of the letters."""
 
+from dataclasses import replace
+
 import pytest
 from tiny_models import make_model, make_tokenizer
 
@@ -49,6 +51,10 @@ def test_each_alteration_stands_before_the_letter_without_the_assessment():
 def test_an_option_that_holds_another_is_not_corrupted_inside():
     assert find_wrong(CASES[0], "C") == "A"
     assert corrupt(CASES[0], ["pseudogout and sepsis"], "B") == ["sepsis and pseudogout"]
+    longer = replace(CASES[0], options={"A": "gout", "B": "gout of the knee"})
+    assert corrupt(longer, ["It is gout of the knee, not gout."], "A") == [
+        "It is gout, not gout of the knee."
+    ]
 
 
 def test_shares_are_counted():

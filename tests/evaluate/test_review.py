@@ -89,6 +89,13 @@ def test_written_filled_in_and_read_back(tmp_path):
     assert "kappa" in CliRunner().invoke(app, ["review", "read", *words]).output
 
 
+def test_a_row_that_stands_twice_is_refused(tmp_path):
+    row = "code-1,case,reply,yes,3,no,\n"
+    (tmp_path / "sheet.csv").write_text(f"{','.join(COLUMNS)}\n{row}{row}")
+    with pytest.raises(DataError, match="stands twice"):
+        read_sheet(tmp_path / "sheet.csv", {"code-1": {"model": "sft", "case_id": "x"}})
+
+
 @pytest.mark.parametrize(
     "change, said",
     [
