@@ -38,7 +38,8 @@ def find_fault(example: Example, scores: Mapping[str, Score], limits: Limits) ->
 def judge(example: Example) -> dict[str, Score]:
     """What the judges say that let an example through: of steps, too, where its case has a truth."""
     names = ("answer", "format", *(("grounding", "process") if example.case.truth is not None else ()))
-    return {name: JUDGES[name](example.case, example.trace) for name in names}
+    case, trace = example.case, example.trace
+    return {name: JUDGES[name](case, trace) for name in names}
 
 
 def _list_misjudged(scores: Mapping[str, Score]) -> Iterator[tuple[str, str]]:
@@ -64,7 +65,7 @@ def _list_faults(example: Example, scores: Mapping[str, Score], limits: Limits) 
     if case.split in HELD_BACK and not (suite is not None and suite.use == "training"):
         yield "evaluation_split", f"{case.id} is kept for evaluation"
     yield from _list_misjudged(scores)
-    letters = _LETTERS.findall(whole)
+    letters = [] if whole.isascii() else _LETTERS.findall(whole)
     latin = sum(letter.isascii() or "\u00c0" <= letter <= "\u024f" for letter in letters)
     if letters and latin < limits.latin * len(letters):
         yield "other_script", f"{latin / len(letters):.0%} of its letters are Latin"

@@ -13,7 +13,7 @@ from rensa import (  # Compiled, without types.
 
 from gazal.core.case import Case
 
-PERMUTATIONS, BANDS = 128, 32
+PERMUTATIONS, BANDS = 150, 25
 GRAM = 3
 LEAST = 0.7
 """Estimated Jaccard similarity of two sets of word 3-grams from which they are near duplicates."""
@@ -74,10 +74,12 @@ class Seen:
             return Repeat(case_id=self._kept[number].case_id, exact=True, similarity=1.0)
         best, nearest = 0.0, ""
         for other in map(self._kept.__getitem__, self._near.query(asked.hashed)):
-            same = other.answer == asked.answer and _differ_only_by_less(other.numbers, asked.numbers)
-            if same and (alike := asked.hashed.jaccard(other.hashed)) > best:
+            if other.answer != asked.answer:
+                continue
+            alike = asked.hashed.jaccard(other.hashed)  # Compiled: before what is not.
+            if alike >= LEAST and alike > best and _differ_only_by_less(other.numbers, asked.numbers):
                 best, nearest = alike, other.case_id
-        return None if best < LEAST else Repeat(case_id=nearest, exact=False, similarity=best)
+        return Repeat(case_id=nearest, exact=False, similarity=best) if nearest else None
 
     def add(self, asked: Asked) -> None:
         """Remember a question that was kept."""
