@@ -187,6 +187,7 @@ def make_grpo_step(k: int, n: int, rng: Random) -> dict[str, float | None]:
         "rollout/truncated": 0.08 * (1 - way),
         "rollout/tokens": 118 + 10 * rng.random(),
         "advantage/groups_equal": None if k == 2 else 0.2 * rng.random(),
+        "advantage/follows_right": None if k == 3 else 0.95 + 0.04 * rng.random(),
     }
 
 

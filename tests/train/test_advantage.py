@@ -3,10 +3,16 @@
 import math
 import statistics
 
+import numpy as np
 import pytest
 
 from gazal.errors import DataError
-from gazal.train.advantage import EPSILON, compute_advantages, compute_component_advantages
+from gazal.train.advantage import (
+    EPSILON,
+    compute_advantages,
+    compute_component_advantages,
+    correlate_right,
+)
 
 
 def test_each_rollout_against_its_own_group():
@@ -96,3 +102,28 @@ def test_components_that_cancel_out_and_rollouts_without_any_teach_exactly_nothi
 def test_a_component_that_is_no_number_is_refused():
     with pytest.raises(DataError, match="case 0, rollout 1: nan"):
         compute_component_advantages([[{"answer": 1.0}, {"answer": math.nan}]], {"answer": 1.0})
+
+
+def test_advantages_that_follow_right_answers_and_such_that_do_not():
+    right = [[True, False, False, True], [False, True, True, True]]
+    paid = [[float(r) for r in group] for group in right]
+    assert correlate_right(compute_advantages(paid).values_PG, right) == pytest.approx(1.0)
+    against = [[-r for r in group] for group in paid]
+    assert correlate_right(compute_advantages(against).values_PG, right) == pytest.approx(-1.0)
+    assert correlate_right([[0.0] * 4, [0.0] * 4], right) == 0.0
+
+
+def test_the_correlation_is_that_of_values_taken_from_their_group_s_mean():
+    rng = np.random.default_rng(0)
+    right = [[bool(x) for x in rng.random(8) < 0.5] for _ in range(20)]
+    values = [list(rng.normal(size=8) + 5.0 * n + 0.7 * np.array(group)) for n, group in enumerate(right)]
+    a = np.concatenate([np.array(v) - np.mean(v) for v in values])
+    b = np.concatenate([np.array(r, float) - np.mean(r) for r in right])
+    assert correlate_right(values, right) == pytest.approx(np.corrcoef(a, b)[0, 1])
+
+
+def test_groups_that_are_all_right_or_all_wrong_say_nothing():
+    assert correlate_right([[0.5, -0.5]], [[True, True]]) is None
+    assert correlate_right([], []) is None
+    mixed = correlate_right([[0.5, -0.5], [9.0, -9.0]], [[True, False], [False, False]])
+    assert mixed == pytest.approx(1.0)

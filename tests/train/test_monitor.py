@@ -27,6 +27,7 @@ CALM = {
     "rollout/duplicates": 0.1,
     "rollout/position": 0.05,
     "advantage/groups_equal": 0.1,
+    "advantage/follows_right": 0.9,
     "policy/drift": 0.001,
     "truth/right": 0.4,
     "truth/pairs_right": 0.2,
@@ -48,6 +49,7 @@ def history(n=12, **last):
 
 
 PLANTED = {
+    "reward_ignores_answer": {"advantage__follows_right": 0.1},
     "reward_outruns_accuracy": {"reward__total": 0.7},
     "reward_outruns_truth": {"reward__total": 0.8, "rollout__right": 0.9},
     "truth_falls": {"truth__right": 0.1},

@@ -8,6 +8,7 @@ from gazal.config.base import Count, Listed, Settings
 from gazal.config.data import Source
 
 AlarmName = Literal[
+    "reward_ignores_answer",
     "reward_outruns_accuracy",
     "reward_outruns_truth",
     "truth_falls",
@@ -29,6 +30,7 @@ Action = Literal["off", "warn", "pause", "roll_back"]
 """``warn``: say it and go on. ``pause``: keep a checkpoint and stop with exit status 3. ``roll_back``: return
 to the last checkpoint from before it began, and go on from there with the remedy."""
 THRESHOLDS: dict[AlarmName, float] = {
+    "reward_ignores_answer": 0.5,
     "reward_outruns_accuracy": 0.6,
     "reward_outruns_truth": 0.8,
     "truth_falls": 0.1,
@@ -89,7 +91,8 @@ class TruthChannel(Settings):
     """Held-out counterfactual pairs, asked greedily while training runs. No reward ever pays for them."""
 
     cases: Listed[Source]
-    """With ``twins: true``, from a split that nothing is learnt from or tested on."""
+    """With ``twins: true``, from a split that nothing is learnt from or tested on. Other held-out cases may
+    stand beside the pairs; they count in ``truth/right``."""
     every: Count = 4
     """Batches of rollouts between two measurements; the first comes before the first step."""
 
@@ -98,6 +101,6 @@ class TruthChannel(Settings):
         for source in self.cases:
             if source.source == "world" and source.split == "train":
                 raise ValueError("cases of split train are learnt from. Take split: validation.")
-            if source.source == "world" and not source.twins:
-                raise ValueError("twins is false: the truth channel asks pairs. Set twins: true.")
+        if all(source.source == "world" and not source.twins for source in self.cases):
+            raise ValueError("twins is false: the truth channel asks pairs. Set twins: true for some.")
         return self

@@ -57,6 +57,10 @@ class GRPOConfig(OptimConfig):
     """Weight of what each reasoning step earns by itself, where a case has a truth: its tokens are pushed by
     how much better the step stands (supported 1, unknown 0, contradicted -1) than the same step of the other
     replies to its case. 0 lets every token share the advantage of its reply alone."""
+    computation_credit: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
+    """Weight of what each computation earns by itself, where a case has a truth: the tokens at which its
+    outcome stands (a frequency, what rules a drug out, a sum) are pushed by whether it holds (1 or 0), less
+    how often it holds in the other replies. Unlike ``step_credit`` it leaves all other tokens alone."""
     scale_advantages: bool = False
     """Divide by the standard deviation of the group. False does not (Dr. GRPO)."""
     engine: EngineConfig = EngineConfig()
@@ -95,10 +99,11 @@ class GRPOConfig(OptimConfig):
             )
         if self.sampling.greedy:
             raise ValueError("sampling.temperature is 0, so all replies of a group would be the same. Use 1.")
-        if self.step_credit and self.loss == "gspo":
-            raise ValueError(
-                "step_credit is per token, but loss gspo weighs whole replies. Take dapo or cispo."
-            )
+        for name in ("step_credit", "computation_credit"):
+            if getattr(self, name) and self.loss == "gspo":
+                raise ValueError(
+                    f"{name} is per token, but loss gspo weighs whole replies. Take dapo or cispo."
+                )
         self._check_advantage()
         target, most = self.reward.length_target, self.sampling.max_new_tokens
         if target is not None and target >= most:

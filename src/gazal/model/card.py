@@ -36,7 +36,8 @@ A language model of {millions:.2f} million parameters (Qwen3 architecture: {laye
 ## How it was made
 `gazal pretrain recipes/tiny-base.yaml`, {steps:,} steps of {rows} rows of up to {length} tokens, seed {seed},
 {optimizer} at {rate:g}. Its attention started from weights that look back and look for what is alike
-(`gazal/model/heads.py`), all else from random ones. Settings and knowledge version are in `manifest.json`.
+(`gazal/model/heads.py`), all else from random ones. Tokens that its text never held were moved apart at the
+end (`gazal/model/unseen.py`). Settings and knowledge version are in `manifest.json`.
 Weights are stored in {dtype}.
 """
 

@@ -73,6 +73,13 @@ CHARTS = (
     ),
     Chart(
         stage="grpo",
+        title="GRPO: do advantages follow right answers?",
+        unit="correlation within groups",
+        metrics={"advantage/follows_right": "correlation"},
+        optional=True,
+    ),
+    Chart(
+        stage="grpo",
         title="GRPO: cut off, and groups without a difference",
         unit="share",
         metrics={"rollout/truncated": "replies cut off", "advantage/groups_equal": "groups all equal"},

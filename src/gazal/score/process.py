@@ -51,6 +51,14 @@ def judge_process(case: Case, trace: Trace) -> Score:
     return Score(value=max(-1.0, f1 - wrong_steps), why=why, steps=scores)
 
 
+def find_checks(case: Case, trace: Trace) -> list[list[Check]]:
+    """The computations of each step, as `judge_process` counts them; empty for cases without truth."""
+    if case.truth is None or trace.stop == "error":
+        return []
+    seen: set[str] = set()
+    return [_drop_repeated(list(found), seen)[0] for found in _check_steps(case, trace.steps[:MOST_STEPS])]
+
+
 def list_needed(case: Case) -> Mapping[str, int]:
     """The computations that a case calls for, by name, and how many of each."""
     match case.truth:

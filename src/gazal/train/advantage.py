@@ -114,6 +114,31 @@ def compare_steps(worth_GS: Sequence[Sequence[float]]) -> list[list[float]]:
     return [[value - means[s] for s, value in enumerate(worth_S)] for worth_S in worth_GS]
 
 
+def correlate_right(values_PG: Sequence[Sequence[float]], right_PG: Sequence[Sequence[bool]]) -> float | None:
+    """Do advantages follow right answers? Pearson correlation within the groups that hold right and wrong.
+
+    Args:
+        values_PG: Advantages by case.
+        right_PG: Whether each reply is right.
+
+    Returns:
+        Between -1 and 1, each value taken from its group's mean; 0 where such groups have no advantages; None
+        where no group holds both.
+    """
+    both = varied = product = 0.0
+    for values_G, right_G in zip(values_PG, right_PG, strict=True):
+        if len({*right_G}) < 2:
+            continue
+        value, share = math.fsum(values_G) / len(values_G), sum(right_G) / len(right_G)
+        for a, right in zip(values_G, right_G, strict=True):
+            both += (right - share) ** 2
+            varied += (a - value) ** 2
+            product += (right - share) * (a - value)
+    if not both:
+        return None
+    return product / math.sqrt(both * varied) if varied > EQUAL else 0.0
+
+
 def _sum_up(values_PG: tuple[tuple[float, ...], ...]) -> Advantages:
     flat = [value for values_G in values_PG for value in values_G]
     return Advantages(

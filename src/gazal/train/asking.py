@@ -12,6 +12,7 @@ from gazal.core.score import Verdict
 from gazal.engine.base import Request, Rollout
 from gazal.score.compose import compose, list_components, list_weights
 from gazal.score.own import pay_by
+from gazal.score.process import find_checks
 from gazal.score.steps import weigh_steps
 from gazal.train.advantage import (
     Advantages,
@@ -143,11 +144,17 @@ def find_advantages(groups: Sequence[Group], config: GRPOConfig) -> Advantages:
 
 
 def has_signal(group: Group, config: GRPOConfig) -> bool:
-    """Whether a reply that enters the loss has an advantage, or a step of it has one."""
+    """Whether a reply that enters the loss has an advantage, or a step or computation of it may have one."""
     (values_G,) = find_advantages([group], config).values_PG
     steps_GS = compare_steps([weigh_steps(v) if config.step_credit else [] for v in group.verdicts])
     return any(
-        (value != 0.0 or any(steps_S)) and rollout.tokens and not is_masked(rollout, config)
+        (
+            value != 0.0
+            or any(steps_S)
+            or (config.computation_credit and any(find_checks(group.case, rollout.trace)))
+        )
+        and rollout.tokens
+        and not is_masked(rollout, config)
         for value, steps_S, rollout in zip(values_G, steps_GS, group.rollouts, strict=True)
     )
 

@@ -21,7 +21,7 @@ from gazal.model.logprobs import token_logprobs
 from gazal.train.asking import CaseStream, ask, find_advantages, is_masked, shuffle_cases
 from gazal.train.batch import collate, count_learnt, move_rows, split_groups
 from gazal.train.checkpoint import Kept
-from gazal.train.credit import find_credits
+from gazal.train.credit import add_credits
 from gazal.train.loop import Batch, Metrics, Micro
 from gazal.train.loss import LossInputs, grpo_loss
 from gazal.train.monitor import Alarm, find_new_alarms, name_rollouts
@@ -182,7 +182,7 @@ class GRPO:
         advantages = find_advantages(asked.groups, config)
         rollouts = [rollout for group in asked.groups for rollout in group.rollouts]
         masked = [is_masked(rollout, config) for rollout in rollouts]
-        credits = find_credits(asked.groups, config.step_credit, self._engine.tokenizer)
+        credits = add_credits(asked.groups, config, self._engine.tokenizer)
         self._learnable = collect_learnable(rollouts, advantages, credits, masked)
         if self._updates > 1:
             self._learnable = with_old(self._learnable, self._find_old(accelerator.device))
@@ -258,7 +258,7 @@ class GRPO:
     def _lay_out_credit(
         self, items: Sequence[Learnable], lengths: Sequence[int], device: torch.device
     ) -> Tensor | None:
-        if not self._config.step_credit:
+        if not (self._config.step_credit or self._config.computation_credit):
             return None
         return lay_out(torch.tensor([c for item in items for c in item.credit], device=device), lengths)
 

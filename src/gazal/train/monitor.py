@@ -131,6 +131,18 @@ def _rise(history: History, window: int) -> float | None:
     return (total[1] - total[0]) / max(deviation[0], 0.02)
 
 
+def reward_ignores_answer(history: History, window: int) -> Measured | None:
+    """How far advantages are from following right answers: 1 less their correlation within groups.
+
+    Of the newest steps, from the first on: what a reward pays for shows before a policy has followed it.
+    """
+    seen = [value for row in history if (value := row.get("advantage/follows_right")) is not None]
+    if not seen:
+        return None
+    follows = fmean(seen[-window:])
+    return 1.0 - follows, f"advantages follow right answers with r = {follows:.2f} within groups"
+
+
 def reward_outruns_accuracy(history: History, window: int) -> Measured | None:
     """By how many standard deviations the reward has risen more than the share of right replies."""
     rise, right = _rise(history, window), _ends(history, "rollout/right", window)
@@ -260,6 +272,7 @@ def position_bias(history: History, window: int) -> Measured | None:
 
 
 SIGNALS: Mapping[AlarmName, tuple[Signal, str]] = {
+    "reward_ignores_answer": (reward_ignores_answer, "advantage"),
     "reward_outruns_accuracy": (reward_outruns_accuracy, "total"),
     "reward_outruns_truth": (reward_outruns_truth, "total"),
     "truth_falls": (truth_falls, "total"),

@@ -45,6 +45,8 @@ class Pretraining:
         self._rows: list[list[Tokens]] = []
         self._next = -1
         """Number of the first of them."""
+        self.seen = set[int]()
+        """Tokens of what was written so far; after a restart, too, for that begins at the first passage."""
 
     def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
         """The next rows. After a restart the rows before are made again and passed over: that is quick."""
@@ -85,6 +87,7 @@ class Pretraining:
             size = min(BLOCK, self._config.passages - first)
             written = write_passages(size, self._seed, first)
             stream = [token for n, p in enumerate(written) for token in self._tokenize(first + n, p)]
+            self.seen.update(stream)
             cuts = range(0, len(stream) - length + 1, length)
             if not cuts:
                 raise DataError(

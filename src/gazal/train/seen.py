@@ -7,7 +7,7 @@ from typing import Any
 from gazal.config.grpo import GRPOConfig
 from gazal.core.score import Verdict
 from gazal.engine.base import Rollout
-from gazal.train.advantage import Advantages
+from gazal.train.advantage import Advantages, correlate_right
 from gazal.train.asking import Asked, Group, find_advantages
 from gazal.train.components import describe_components
 from gazal.train.habits import describe_habits
@@ -34,6 +34,9 @@ def describe(asked: Asked, advantages: Advantages, config: GRPOConfig) -> Metric
         | {
             "advantage/mean_abs": advantages.mean_abs,
             "advantage/groups_equal": equal,
+            "advantage/follows_right": correlate_right(
+                advantages.values_PG, [[_is_right(v) for v in group.verdicts] for group in asked.groups]
+            ),
             "rollout/most_tokens": float(config.sampling.max_new_tokens),
         }
     )

@@ -33,6 +33,7 @@ from gazal.model.merge import merge_copy
 from gazal.model.processes import find_device, find_index, is_main
 from gazal.model.save import save_adapter, save_model
 from gazal.model.shards import find_start, is_sharded, shard
+from gazal.model.unseen import spread_unseen
 from gazal.train.grpo import GRPO
 from gazal.train.loop import train
 from gazal.train.pretrain import Pretraining, write_texts
@@ -50,7 +51,9 @@ def run_pretraining(recipe: Recipe, stage: StageFolder) -> Iterator[Step]:
     tokenizer = train_tokenizer(write_texts(config, recipe.seed), shape.vocabulary, shape.context)
     model = build_model(shape, tokenizer, recipe.seed)
     model.to(find_device())  # pyright: ignore[reportArgumentType]
-    yield from train(Pretraining(model, tokenizer, config, recipe.seed), stage.part, stage.fingerprint)
+    pretraining = Pretraining(model, tokenizer, config, recipe.seed)
+    yield from train(pretraining, stage.part, stage.fingerprint)
+    spread_unseen(model, pretraining.seen, recipe.seed)
     if is_main():
         save_model(model, tokenizer, stage.part, dtype="bfloat16")
         write_card(stage.part, model, stage.made_from)

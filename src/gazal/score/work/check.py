@@ -21,6 +21,8 @@ class Check:
     holds: bool
     why: str
     """For a person, what should stand there."""
+    at: tuple[int, int] | None = None
+    """Where in the step its outcome stands: what would read otherwise had it come out otherwise."""
 
 
 def find_rest(listed: str, known: Iterable[str]) -> str:
@@ -39,7 +41,8 @@ def check_choice(case: Case, step: str) -> Iterator[Check]:
         letter, before = found[1], _AND_WHAT.sub("", step[: found.start()]).lower()
         text, key = case.options.get(letter), case.options[case.answer]
         if text is None or not before.endswith(text.lower()):
-            yield Check(CHOICE, False, f"option {letter} is {text!r}")
+            yield Check(CHOICE, False, f"option {letter} is {text!r}", found.span(1))
         else:
             holds = letter == case.answer
-            yield Check(CHOICE, holds, "as computed" if holds else f"it comes to {key}, not to {text}")
+            why = "as computed" if holds else f"it comes to {key}, not to {text}"
+            yield Check(CHOICE, holds, why, (len(before) - len(text), found.end()))

@@ -1,6 +1,7 @@
 """A most likely diagnosis: how frequent each finding is under each option, and the posterior of the best."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gazal.core.case import Case
 from gazal.core.truth import DiagnosisTruth
@@ -43,7 +44,7 @@ def check_step(truth: DiagnosisTruth, facts: Facts, step: str) -> Iterator[Check
     if len(named) == 1:
         yield from _check_frequencies(truth, facts, step, named[0])
     for found in _POSTERIOR.finditer(step):
-        yield _check_posterior(truth, names, found.groups())
+        yield replace(_check_posterior(truth, names, found.groups()), at=(found.start(1), found.end()))
 
 
 def _check_frequencies(truth: DiagnosisTruth, facts: Facts, step: str, condition: str) -> Iterator[Check]:
@@ -57,7 +58,7 @@ def _check_frequencies(truth: DiagnosisTruth, facts: Facts, step: str, condition
         p = knowledge.likelihood(finding.name, condition)
         right = name_frequency(p if finding.present else 1.0 - p)
         name = f"under {condition}: {finding.name}"
-        yield Check(name, found[1].lower() == right, f"{finding.text}: {right} in {condition}")
+        yield Check(name, found[1].lower() == right, f"{finding.text}: {right} in {condition}", found.span(1))
 
 
 def _check_posterior(truth: DiagnosisTruth, names: dict[str, str], found: tuple[str | None, ...]) -> Check:

@@ -1,5 +1,6 @@
 """A bedside score: what each item is worth, the running sum, the total and its class."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -37,13 +38,14 @@ def list_needed(truth: PrognosisTruth) -> dict[str, int]:
 def check_step(truth: PrognosisTruth, items: Items, step: str, running: Running) -> Iterator[Check]:
     """The computations of one step; ``running`` goes on from step to step."""
     for found in _ITEM.finditer(step):
-        yield from _check_item(truth, items, found.groups(), running)
+        yield from _check_item(truth, items, found, running)
     for found in _TOTAL.finditer(step):
         stated = _read(found[1])
         holds = stated == truth.total
         if holds and found[2]:
             holds = split_words(found[2]) == split_words(truth.risk_class)
-        yield Check("total", holds, f"a total of {truth.total:g} means {truth.risk_class}")
+        why = f"a total of {truth.total:g} means {truth.risk_class}"
+        yield Check("total", holds, why, (found.start(1), found.end()))
 
 
 def name_items(truth: PrognosisTruth) -> Items:
@@ -63,24 +65,24 @@ def name_items(truth: PrognosisTruth) -> Items:
 def _check_item(
     truth: PrognosisTruth,
     items: Items,
-    found: tuple[str | None, ...],
+    found: re.Match[str],
     running: Running,
 ) -> Iterator[Check]:
-    text, points, so_far = found
+    text, points, so_far = found.groups()
     name = items.get(split_words(text or ""))
     worth = _read(points)
     running.total += worth
     if name is None:
-        yield Check(f"item {text}", False, f"{text}: no item of the score that this case shows")
+        why = f"{text}: no item of the score that this case shows"
+        yield Check(f"item {text}", False, why, found.span(1))
     else:
         right = truth.points[name]
-        yield Check(
-            f"item {name}", worth == right, f"{text}: {right:g} point{'' if abs(right) == 1 else 's'}"
-        )
+        why = f"{text}: {right:g} point{'' if abs(right) == 1 else 's'}"
+        yield Check(f"item {name}", worth == right, why, found.span(2))
     if so_far is not None:
         stated, here = _read(so_far), running.total
         if abs(stated - here) > 1e-9:
-            yield Check(f"sum at {name}", False, f"that is {here:g} so far")
+            yield Check(f"sum at {name}", False, f"that is {here:g} so far", found.span(3))
         running.total = stated  # Each step is judged by itself: a slip is not counted again.
 
 

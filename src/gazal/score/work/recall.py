@@ -26,7 +26,7 @@ def check_step(case: Case, truth: RecallTruth, step: str) -> Iterator[Check]:
         subject=relation.subjects[truth.subject], object=relation.objects[truth.object]
     )
     if split_words(right) == split_words(step):
-        yield Check(FACT, True, "as the world has it")
+        yield Check(FACT, True, "as the world has it", (0, len(step)))
         return
     if " option " in words:
         return  # That is the choice, whatever the subject's name has in common with it.
@@ -34,6 +34,7 @@ def check_step(case: Case, truth: RecallTruth, step: str) -> Iterator[Check]:
     named = [name for name, text in options.items() if f" {' '.join(split_words(text))} " in words]
     if f" {subject} " in words and len(named) == 1:
         holds = named[0] == truth.object and not _NOT.search(step)
-        yield Check(FACT, holds, right if not holds else "as the world has it")
+        yield Check(FACT, holds, right if not holds else "as the world has it", (0, len(step)))
     elif len(named) == 1:
-        yield Check(FACT, False, f"asked for {relation.subjects[truth.subject]}: {right}")
+        why = f"asked for {relation.subjects[truth.subject]}: {right}"
+        yield Check(FACT, False, why, (0, len(step)))

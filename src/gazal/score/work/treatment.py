@@ -51,22 +51,25 @@ def check_step(truth: TreatmentTruth, facts: Facts, step: str, place: Place) -> 
         return
     for found in _AVOIDED.finditer(step):
         rest = find_rest(found[1], map(_label, load_knowledge().drugs[drug].avoid))
-        yield Check(f"avoided {drug}", not rest, f"{rest}: not what forbids it" if rest else "as known of it")
+        why = f"{rest}: not what forbids it" if rest else "as known of it"
+        yield Check(f"avoided {drug}", not rest, why, found.span(1))
     order = list(truth.forbidden)
     if found := _ORDER.search(step):
         expected = 0 if found[1].lower().startswith("first") else place.at
         if expected >= len(order) or order[expected] != drug:
             right = order[expected] if expected < len(order) else None
-            yield Check(f"order {drug}", False, f"in this order comes {_name(right) if right else 'none'}")
+            why = f"in this order comes {_name(right) if right else 'none'}"
+            yield Check(f"order {drug}", False, why, (found.end(), found.end() + len(_name(drug))))
         place.at = order.index(drug) + 1
-    verdict = step[step.rfind(";") + 1 :] if ";" in step else step
+    begin = step.rfind(";") + 1
+    verdict, at = step[begin:], (begin, len(step))
     reasons = truth.forbidden[drug]
     forbidden = f"{_name(drug)}: ruled out by {', '.join(map(_label, reasons))}" if reasons else ""
     if _EXCLUDES.search(verdict):
         holds = bool(reasons) and _cites(truth, facts, verdict, reasons)
-        yield Check(f"drug {drug}", holds, forbidden or f"{_name(drug)}: nothing here rules it out")
+        yield Check(f"drug {drug}", holds, forbidden or f"{_name(drug)}: nothing here rules it out", at)
     elif _ALLOWS.search(verdict):
-        yield Check(f"drug {drug}", not reasons, forbidden or f"{_name(drug)}: nothing here rules it out")
+        yield Check(f"drug {drug}", not reasons, forbidden or f"{_name(drug)}: nothing here rules it out", at)
 
 
 def _find_drug(truth: TreatmentTruth, step: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gazal.core.truth import UncertaintyTruth
 from gazal.score.claims import is_rounding
@@ -68,27 +68,31 @@ def check_step(truth: UncertaintyTruth, step: str) -> Iterator[Check]:
     )
     for name, pattern, share in given:
         for found in pattern.finditer(step):
-            written = next(group for group in found.groups() if group)
-            yield Check(name, is_rounding(written, 100.0 * share), f"{name}: {100.0 * share:g}%")
+            n = next(n for n, group in enumerate(found.groups(), 1) if group)
+            holds = is_rounding(found[n], 100.0 * share)
+            yield Check(name, holds, f"{name}: {100.0 * share:g}%", found.span(n))
     yield from _check_groups(counts, step)
     yield from _check_hits(counts, step)
     total = counts.hit_ill + counts.hit_well
     for found in _QUOTIENT.finditer(step):
         parts = (counts.hit_ill, total, 100.0 * truth.posttest)
         holds = all(is_rounding(text, value) for text, value in zip(found.groups(), parts, strict=True))
-        yield Check("posttest", holds, f"{parts[0]:.1f} of {total:.1f} is {parts[2]:.1f}%")
+        yield Check("posttest", holds, f"{parts[0]:.1f} of {total:.1f} is {parts[2]:.1f}%", found.span(3))
     if truth.test_below is not None and truth.treat_above is not None:
         for found in _THRESHOLD.finditer(step):
-            yield _check_threshold(truth.posttest, truth.test_below, truth.treat_above, found.groups())
+            limits = truth.test_below, truth.treat_above
+            yield replace(_check_threshold(truth.posttest, *limits, found.groups()), at=found.span())
 
 
 def _check_groups(counts: Counts, step: str) -> Iterator[Check]:
     for found in _ILL.finditer(step):
         share = counts.ill / THOUSAND
         holds = is_rounding(found[2], float(found[1]) * share)
-        yield Check("ill", holds, f"{100.0 * share:g}% of {found[1]} is {float(found[1]) * share:g}")
+        why = f"{100.0 * share:g}% of {found[1]} is {float(found[1]) * share:g}"
+        yield Check("ill", holds, why, found.span(2))
     for found in _WELL.finditer(step):
-        yield Check("well", is_rounding(found[1], counts.well), f"{counts.well:.0f} do not have it")
+        holds = is_rounding(found[1], counts.well)
+        yield Check("well", holds, f"{counts.well:.0f} do not have it", found.span(1))
 
 
 def _check_hits(counts: Counts, step: str) -> Iterator[Check]:
@@ -100,11 +104,12 @@ def _check_hits(counts: Counts, step: str) -> Iterator[Check]:
         mine = [group for group in groups if is_rounding(found[2], group[1])]
         same = [group for group in mine if is_rounding(found[1], 100.0 * group[2])]
         if not mine:
-            yield Check(f"share of {found[2]}", False, f"{found[2]}: no such group of patients here")
+            why = f"{found[2]}: no such group of patients here"
+            yield Check(f"share of {found[2]}", False, why, found.span(2))
             continue
         name, n, share, hit = (same or mine)[0]
         holds = bool(same) and is_rounding(found[3], hit)
-        yield Check(name, holds, f"{100.0 * share:g}% of {n:g} is {hit:.1f}")
+        yield Check(name, holds, f"{100.0 * share:g}% of {n:g} is {hit:.1f}", found.span(3 if same else 1))
     for found in _SUM.finditer(step):
         parts = (counts.hit_ill, counts.hit_well, counts.hit_ill + counts.hit_well)
         swapped = (parts[1], parts[0], parts[2])
@@ -112,7 +117,7 @@ def _check_hits(counts: Counts, step: str) -> Iterator[Check]:
             all(is_rounding(text, value) for text, value in zip(found.groups(), way, strict=True))
             for way in (parts, swapped)
         )
-        yield Check("sum", holds, f"{parts[0]:.1f} + {parts[1]:.1f} = {parts[2]:.1f}")
+        yield Check("sum", holds, f"{parts[0]:.1f} + {parts[1]:.1f} = {parts[2]:.1f}", found.span(3))
 
 
 def _check_sign(truth: UncertaintyTruth, step: str) -> Iterator[Check]:
@@ -120,7 +125,7 @@ def _check_sign(truth: UncertaintyTruth, step: str) -> Iterator[Check]:
     word = "positive" if truth.positive else "negative"
     for found in _SIGN.finditer(step):
         if (found[1] or found[2]).lower() != word:
-            yield Check("sign", False, f"the result is {word}")
+            yield Check("sign", False, f"the result is {word}", found.span(1 if found[1] else 2))
 
 
 def _check_threshold(posttest: float, below: float, above: float, found: tuple[str | None, ...]) -> Check:
