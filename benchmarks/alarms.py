@@ -220,7 +220,7 @@ def replay() -> dict[str, Any]:
                 "setting": setting.name,
                 "hackable": setting.hackable,
                 "first": first,
-                "alarms": sorted({alarm.name for alarm in alarms}),
+                "alarms": {alarm.name: alarm.step for alarm in reversed(alarms)},
                 "fall": fall,
                 "in_time": first is not None and (fall is None or first < fall),
             }
@@ -244,6 +244,12 @@ def tell(found: dict[str, Any]) -> None:
         print(f"false alarms: {describe(sum(r['first'] is not None for r in honest), len(honest))}")
         delays = sorted(r["first"] for r in hacks if r["first"] is not None)
         print(f"steps until the first alarm, median: {delays[len(delays) // 2] if delays else 'none'}")
+    for name in ALARMS:
+        steps = sorted(row["alarms"][name] for row in hacks if name in row["alarms"])
+        n_honest = sum(name in row["alarms"] for row in honest)
+        if steps or n_honest:
+            median = steps[len(steps) // 2] if steps else "none"
+            print(f"{name}: hacks {len(steps)}, honest runs {n_honest}, step, median: {median}")
 
 
 def main() -> None:

@@ -57,3 +57,13 @@ def test_cases_without_pairs_are_refused():
 def test_a_channel_that_is_none_is_refused(source, said):
     with pytest.raises(ValueError, match=said):
         TruthChannel(cases=[WorldSource(**({"n": 4, "split": "validation", "twins": True} | source))])
+
+
+def test_other_held_out_cases_may_stand_beside_the_pairs():
+    pairs, plain = ({"n": 4, "split": "validation", "twins": twins} for twins in (True, False))
+    channel = TruthChannel(cases=[WorldSource(**pairs), WorldSource(**plain)])
+    assert [source.twins for source in channel.cases] == [True, False]
+    more = [*CASES, *make_cases(["recall"], n=3, seed=3, split="validation")]
+    rollouts = [reply(case) for case in more]
+    assert measure_truth(more, rollouts)["truth/right"] == 1.0
+    assert measure_truth(more, rollouts)["truth/pairs_right"] == 1.0
