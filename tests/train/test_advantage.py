@@ -105,12 +105,14 @@ def test_a_component_that_is_no_number_is_refused():
 
 
 def test_advantages_that_follow_right_answers_and_such_that_do_not():
-    right = [[True, False, False, True], [False, True, True, True]]
+    right = [[True, False, False, True], [False, True, True, True], [False, True, False, False]]
     paid = [[float(r) for r in group] for group in right]
     assert correlate_right(compute_advantages(paid).values_PG, right) == pytest.approx(1.0)
     against = [[-r for r in group] for group in paid]
     assert correlate_right(compute_advantages(against).values_PG, right) == pytest.approx(-1.0)
-    assert correlate_right([[0.0] * 4, [0.0] * 4], right) == 0.0
+    assert correlate_right([[0.0] * 4] * 3, right) == 0.0
+    tiny = compute_advantages([[1e-4 * r for r in group] for group in paid]).values_PG
+    assert correlate_right(tiny, right) == pytest.approx(1.0)
 
 
 def test_the_correlation_is_that_of_values_taken_from_their_group_s_mean():
@@ -122,8 +124,9 @@ def test_the_correlation_is_that_of_values_taken_from_their_group_s_mean():
     assert correlate_right(values, right) == pytest.approx(np.corrcoef(a, b)[0, 1])
 
 
-def test_groups_that_are_all_right_or_all_wrong_say_nothing():
-    assert correlate_right([[0.5, -0.5]], [[True, True]]) is None
+def test_groups_that_are_all_right_or_all_wrong_say_nothing_nor_do_a_few():
+    same, mixed = ([9.0, -9.0], [False, False]), ([0.5, -0.5], [True, False])
     assert correlate_right([], []) is None
-    mixed = correlate_right([[0.5, -0.5], [9.0, -9.0]], [[True, False], [False, False]])
-    assert mixed == pytest.approx(1.0)
+    for groups in ([same] * 5, [mixed] * 2 + [same] * 5):
+        assert correlate_right(*zip(*groups, strict=True)) is None
+    assert correlate_right(*zip(same, *[mixed] * 3, strict=True)) == pytest.approx(1.0)

@@ -1,7 +1,5 @@
 """Credit of steps: each against its like, onto the tokens that wrote it, and into the gradient."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 from accelerate import Accelerator
@@ -14,11 +12,10 @@ from gazal.core.score import Score, StepScore, Verdict
 from gazal.core.trace import Trace
 from gazal.engine.base import Rollout
 from gazal.score.compose import compose
-from gazal.score.process import find_checks
 from gazal.score.steps import weigh_steps
 from gazal.train.advantage import Advantages, compare_steps
 from gazal.train.asking import Group, has_signal
-from gazal.train.credit import add_credits, find_computation_credits, find_credits
+from gazal.train.credit import find_credits
 from gazal.train.rollouts import collect_learnable, pack_learnable, unpack_learnable
 from gazal.world.generate import make_cases
 from gazal.world.solve import solve
@@ -107,66 +104,6 @@ def test_world_cases_give_credit_to_the_step_that_was_changed():
         for r, credit in zip(rollouts, credits, strict=True)
     ]
     assert told[:2] == ["", ""] and "A total of 9" in told[2] and "Step 1" not in told[2]
-
-
-@pytest.mark.parametrize("make", [make_tokenizer, make_other_tokenizer], ids=["bytes", "other"])
-@pytest.mark.parametrize(
-    ("kind", "said", "instead", "blamed"),
-    [
-        ("diagnosis", "would be rare", "would be very common", "very common"),
-        ("treatment", "no fact speaks against it.", "age rules it out.", "age rules it out."),
-        ("prognosis", "A total of ", "A total of 9", "9"),
-    ],
-)
-def test_a_computation_is_credited_where_its_outcome_stands(make, kind, said, instead, blamed):
-    case = next(c for c in make_cases(n=60, seed=3) if c.kind == kind and said in solve(c).text)
-    good, tokenizer = solve(case).text, make()
-    bad = good.replace(said, instead, 1)
-    rollouts = [write(text, tokenizer, n) for n, text in enumerate((good, good, bad))]
-    asked = Group(case=case, rollouts=tuple(rollouts), verdicts=())
-    first, second, third = find_computation_credits([asked], 0.5, tokenizer)
-    assert first == second and min(first) >= 0.0 and max(first) > 0.0 > min(third)
-    told = tokenizer.decode([t for t, c in zip(rollouts[2].tokens, third, strict=True) if c < 0])
-    assert blamed in told and len(told) < len(blamed) + 30
-    # Right 2 of 2 times in the others; and in the batch as often as this kind of computation holds.
-    family = [c.holds for text in (good, good, bad) for c in list_computations(case, text, blamed)]
-    share = sum(family) / len(family)
-    assert min(third) == pytest.approx(-0.5 * (2 + 2.0 * share) / (2 + 2.0))
-
-
-def list_computations(case: Case, text: str, blamed: str):
-    """Those of the same family as the one that was changed."""
-    trace = Trace(case_id=case.id, text=text)
-    checks = [check for step in find_checks(case, trace) for check in step if check.at is not None]
-    family = {"very common": "under", "9": "total"}.get(blamed, "drug")
-    return [check for check in checks if check.name.partition(" ")[0] == family]
-
-
-def test_a_computation_that_all_get_right_or_that_is_no_case_s_pushes_nothing():
-    case = next(c for c in make_cases(n=60, seed=3) if c.kind == "uncertainty")
-    tokenizer = make_tokenizer()
-    rollouts = [write(solve(case).text, tokenizer, n) for n in range(3)]
-    for asked in (case, replace(case, truth=None)):
-        group_ = Group(case=asked, rollouts=tuple(rollouts), verdicts=())
-        assert not any(map(any, find_computation_credits([group_], 1.0, tokenizer)))
-    assert find_computation_credits([group_], 0.0, tokenizer) == [()] * 3
-
-
-def test_both_credits_add_up():
-    case: Case = next(c for c in make_cases(n=9, seed=3) if c.kind == "prognosis")
-    good, tokenizer = solve(case).text, make_tokenizer()
-    texts = (good, good.replace("A total of ", "A total of 9", 1))
-    rollouts = [write(text, tokenizer, n) for n, text in enumerate(texts)]
-    config = grpo_config(step_credit=1.0, computation_credit=0.5)
-    verdicts = [compose(case, r.trace, config.reward, max_new_tokens=400) for r in rollouts]
-    groups = [Group(case=case, rollouts=tuple(rollouts), verdicts=tuple(verdicts))]
-    steps, outcomes = find_credits(groups, 1.0, tokenizer), find_computation_credits(groups, 0.5, tokenizer)
-    both = add_credits(groups, config, tokenizer)
-    assert both == [tuple(map(sum, zip(a, b, strict=True))) for a, b in zip(steps, outcomes, strict=True)]
-    assert add_credits(groups, grpo_config(step_credit=1.0), tokenizer) == steps
-    assert add_credits(groups, grpo_config(computation_credit=0.5), tokenizer) == outcomes
-    assert add_credits(groups, grpo_config(), tokenizer) == [(), ()]
-    assert has_signal(groups[0], grpo_config(computation_credit=0.5))
 
 
 def test_a_checkpoint_keeps_credit():

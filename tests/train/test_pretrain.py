@@ -6,7 +6,8 @@ from gazal.model.load import load_model, load_tokenizer
 from gazal.train.pretrain import Pretraining
 from gazal.world.corpus import write_passages
 
-CONFIG = PretrainConfig(passages=60, pack_length=64, rows_per_step=2, steps=4, learning_rate=1e-3)
+STEPS = 12
+CONFIG = PretrainConfig(passages=60, pack_length=64, rows_per_step=2, steps=STEPS, learning_rate=1e-3)
 
 
 def start() -> Pretraining:
@@ -27,9 +28,14 @@ def test_what_was_read_is_every_token_of_the_passages_and_none_besides():
     assert len(pretraining.seen - learnt) < 12 and "<|endoftext|>" in more, more
 
 
-def test_it_is_the_same_after_a_restart():
-    straight, resumed = start(), start()
-    for step in range(CONFIG.steps):
+def test_it_is_the_same_after_a_restart_also_where_no_step_is_left(monkeypatch):
+    monkeypatch.setattr("gazal.train.pretrain.BLOCK", 12)
+    straight, resumed, done = start(), start(), start()
+    straight.make_batch(0, None)
+    first = set(straight.seen)
+    for step in range(1, STEPS):
         straight.make_batch(step, None)
-    resumed.make_batch(CONFIG.steps - 1, None)
-    assert resumed.seen == straight.seen
+    assert first < straight.seen
+    resumed.make_batch(STEPS - 1, None)
+    done.restore(straight.keep())
+    assert resumed.seen == done.seen == straight.seen

@@ -92,7 +92,7 @@ class TruthChannel(Settings):
 
     cases: Listed[Source]
     """With ``twins: true``, from a split that nothing is learnt from or tested on. Other held-out cases may
-    stand beside the pairs; they count in ``truth/right``."""
+    stand beside the pairs; they count in all but ``truth/pairs_right``."""
     every: Count = 4
     """Batches of rollouts between two measurements; the first comes before the first step."""
 

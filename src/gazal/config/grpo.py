@@ -60,7 +60,8 @@ class GRPOConfig(OptimConfig):
     computation_credit: Annotated[float, Field(ge=0.0, le=2.0)] = 0.0
     """Weight of what each computation earns by itself, where a case has a truth: the tokens at which its
     outcome stands (a frequency, what rules a drug out, a sum) are pushed by whether it holds (1 or 0), less
-    how often it holds in the other replies. Unlike ``step_credit`` it leaves all other tokens alone."""
+    how often it holds in the other replies to the case, and such a one in those to others. Unlike
+    ``step_credit`` it leaves all other tokens alone."""
     scale_advantages: bool = False
     """Divide by the standard deviation of the group. False does not (Dr. GRPO)."""
     engine: EngineConfig = EngineConfig()

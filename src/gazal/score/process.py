@@ -59,6 +59,17 @@ def find_checks(case: Case, trace: Trace) -> list[list[Check]]:
     return [_drop_repeated(list(found), seen)[0] for found in _check_steps(case, trace.steps[:MOST_STEPS])]
 
 
+def differ(case: Case, traces: Sequence[Trace]) -> bool:
+    """Whether some computation holds in one reply and not in another, or is told because it is wrong."""
+    held: dict[str, set[bool]] = {}
+    for trace in traces:
+        for check in (check for checks in find_checks(case, trace) for check in checks if check.at):
+            if check.silent:
+                return True
+            held.setdefault(check.name, set()).add(check.holds)
+    return any(len(values) > 1 for values in held.values())
+
+
 def list_needed(case: Case) -> Mapping[str, int]:
     """The computations that a case calls for, by name, and how many of each."""
     match case.truth:

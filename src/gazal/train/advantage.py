@@ -13,6 +13,8 @@ EPSILON = 1e-4
 """Added to a group's standard deviation, so that a hair's breadth does not become a unit."""
 EQUAL = 1e-8
 """Rewards that differ by no more are equal."""
+FEWEST_MIXED = 3
+"""Groups of right and wrong replies that a correlation is told of: one skewed group says too little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,20 +125,22 @@ def correlate_right(values_PG: Sequence[Sequence[float]], right_PG: Sequence[Seq
 
     Returns:
         Between -1 and 1, each value taken from its group's mean; 0 where such groups have no advantages; None
-        where no group holds both.
+        where fewer than `FEWEST_MIXED` groups hold both.
     """
     both = varied = product = 0.0
+    n_mixed = 0
     for values_G, right_G in zip(values_PG, right_PG, strict=True):
         if len({*right_G}) < 2:
             continue
+        n_mixed += 1
         value, share = math.fsum(values_G) / len(values_G), sum(right_G) / len(right_G)
         for a, right in zip(values_G, right_G, strict=True):
             both += (right - share) ** 2
             varied += (a - value) ** 2
             product += (right - share) * (a - value)
-    if not both:
+    if n_mixed < FEWEST_MIXED:
         return None
-    return product / math.sqrt(both * varied) if varied > EQUAL else 0.0
+    return product / math.sqrt(both * varied) if varied > EQUAL**2 else 0.0
 
 
 def _sum_up(values_PG: tuple[tuple[float, ...], ...]) -> Advantages:

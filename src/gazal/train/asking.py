@@ -12,7 +12,7 @@ from gazal.core.score import Verdict
 from gazal.engine.base import Request, Rollout
 from gazal.score.compose import compose, list_components, list_weights
 from gazal.score.own import pay_by
-from gazal.score.process import find_checks
+from gazal.score.process import differ
 from gazal.score.steps import weigh_steps
 from gazal.train.advantage import (
     Advantages,
@@ -144,17 +144,12 @@ def find_advantages(groups: Sequence[Group], config: GRPOConfig) -> Advantages:
 
 
 def has_signal(group: Group, config: GRPOConfig) -> bool:
-    """Whether a reply that enters the loss has an advantage, or a step or computation of it may have one."""
+    """Whether a reply that enters the loss has an advantage, or a step or computation of it has credit."""
     (values_G,) = find_advantages([group], config).values_PG
     steps_GS = compare_steps([weigh_steps(v) if config.step_credit else [] for v in group.verdicts])
-    return any(
-        (
-            value != 0.0
-            or any(steps_S)
-            or (config.computation_credit and any(find_checks(group.case, rollout.trace)))
-        )
-        and rollout.tokens
-        and not is_masked(rollout, config)
+    learnt = [r.trace for r in group.rollouts if r.tokens and not is_masked(r, config)]
+    return (config.computation_credit > 0.0 and differ(group.case, learnt)) or any(
+        (value != 0.0 or any(steps_S)) and rollout.tokens and not is_masked(rollout, config)
         for value, steps_S, rollout in zip(values_G, steps_GS, group.rollouts, strict=True)
     )
 

@@ -21,7 +21,7 @@ from gazal.model.logprobs import token_logprobs
 from gazal.train.asking import CaseStream, ask, find_advantages, is_masked, shuffle_cases
 from gazal.train.batch import collate, count_learnt, move_rows, split_groups
 from gazal.train.checkpoint import Kept
-from gazal.train.credit import add_credits
+from gazal.train.computations import add_credits
 from gazal.train.loop import Batch, Metrics, Micro
 from gazal.train.loss import LossInputs, grpo_loss
 from gazal.train.monitor import Alarm, find_new_alarms, name_rollouts

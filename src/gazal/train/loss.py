@@ -147,7 +147,7 @@ def sft_loss(logp_BT: Tensor, mask_BT: Tensor, *, n_tokens: float | None = None)
 
 
 def _add_credit(inputs: LossInputs) -> Tensor:
-    """The advantage of each token, [B, T] where steps have credit of their own, else [B, 1]."""
+    """The advantage of each token, [B, T] where some have credit of their own, else [B, 1]."""
     advantages_B1 = inputs.advantages_B.to(inputs.logp_BT.dtype).unsqueeze(1)
     return advantages_B1 if inputs.credit_BT is None else advantages_B1 + inputs.credit_BT.to(advantages_B1)
 

@@ -134,7 +134,7 @@ def _rise(history: History, window: int) -> float | None:
 def reward_ignores_answer(history: History, window: int) -> Measured | None:
     """How far advantages are from following right answers: 1 less their correlation within groups.
 
-    Of the newest steps, from the first on: what a reward pays for shows before a policy has followed it.
+    Of the newest measurements, from the first on: what a reward pays for shows before a policy follows it.
     """
     seen = [value for row in history if (value := row.get("advantage/follows_right")) is not None]
     if not seen:

@@ -46,7 +46,7 @@ class Pretraining:
         self._next = -1
         """Number of the first of them."""
         self.seen = set[int]()
-        """Tokens of what was written so far; after a restart, too, for that begins at the first passage."""
+        """Tokens of the passages that were written so far."""
 
     def make_batch(self, step: int, accelerator: Accelerator) -> Batch:
         """The next rows. After a restart the rows before are made again and passed over: that is quick."""
@@ -70,11 +70,12 @@ class Pretraining:
         return sft_loss(logprobs_N, torch.ones_like(logprobs_N, dtype=torch.bool), n_tokens=n_tokens), {}
 
     def keep(self) -> Kept:
-        """Nothing: rows follow from the step."""
-        return Kept()
+        """What was read; rows follow from the step."""
+        return Kept(facts={"seen": sorted(self.seen)})
 
     def restore(self, kept: Kept) -> None:
-        """Nothing to take up."""
+        """Take up what was read: where no step is left, nothing is written again."""
+        self.seen = {*kept.facts["seen"]}
 
     def watch(self, history: Sequence[Mapping[str, Any]]) -> list[Alarm]:
         """Nothing: alarms are about rewards."""

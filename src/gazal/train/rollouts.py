@@ -23,7 +23,7 @@ class Learnable:
     tokens: Tokens
     advantage: float
     credit: tuple[float, ...] = ()
-    """What each token has besides, for the step that it stands in; empty where steps have no credit."""
+    """What each token has besides, for its step or computation; empty where these have no credit."""
     sampled: tuple[float, ...]
     """Log-probability (nats) of each token in the engine."""
     old: tuple[float, ...] | None

@@ -34,9 +34,7 @@ def describe(asked: Asked, advantages: Advantages, config: GRPOConfig) -> Metric
         | {
             "advantage/mean_abs": advantages.mean_abs,
             "advantage/groups_equal": equal,
-            "advantage/follows_right": correlate_right(
-                advantages.values_PG, [[_is_right(v) for v in group.verdicts] for group in asked.groups]
-            ),
+            "advantage/follows_right": _find_correlation(asked.groups, advantages),
             "rollout/most_tokens": float(config.sampling.max_new_tokens),
         }
     )
@@ -149,6 +147,19 @@ def _count_inversions(groups: Sequence[Group], advantages: Advantages) -> int:
         right, others = [a for ok, a in pairs if ok], [a for ok, a in pairs if not ok]
         n += bool(right and others and max(others) > min(right))
     return n
+
+
+def _find_correlation(groups: Sequence[Group], advantages: Advantages) -> float | None:
+    """Of advantages with right answers. A reply that failed or abstains is neither right nor wrong."""
+    pairs = [
+        [
+            (value, _is_right(verdict))
+            for value, verdict in zip(values_G, group.verdicts, strict=True)
+            if verdict.total is not None and verdict.scores["answer"].why != "abstained"
+        ]
+        for group, values_G in zip(groups, advantages.values_PG, strict=True)
+    ]
+    return correlate_right([[v for v, _ in g] for g in pairs], [[right for _, right in g] for g in pairs])
 
 
 def _is_right(verdict: Verdict) -> bool:

@@ -23,6 +23,8 @@ class Check:
     """For a person, what should stand there."""
     at: tuple[int, int] | None = None
     """Where in the step its outcome stands: what would read otherwise had it come out otherwise."""
+    silent: bool = False
+    """Whether it is told only where it does not hold."""
 
 
 def find_rest(listed: str, known: Iterable[str]) -> str:
@@ -38,10 +40,10 @@ def check_choice(case: Case, step: str) -> Iterator[Check]:
     if "option " not in step:  # Most steps name none.
         return
     for found in _OPTION.finditer(step):
-        letter, before = found[1], _AND_WHAT.sub("", step[: found.start()]).lower()
+        letter, before = found[1], _AND_WHAT.sub("", step[: found.start()])
         text, key = case.options.get(letter), case.options[case.answer]
-        if text is None or not before.endswith(text.lower()):
-            yield Check(CHOICE, False, f"option {letter} is {text!r}", found.span(1))
+        if text is None or not before.lower().endswith(text.lower()):
+            yield Check(CHOICE, False, f"option {letter} is {text!r}", found.span())
         else:
             holds = letter == case.answer
             why = "as computed" if holds else f"it comes to {key}, not to {text}"

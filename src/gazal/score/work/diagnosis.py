@@ -33,14 +33,14 @@ def check_step(truth: DiagnosisTruth, facts: Facts, step: str) -> Iterator[Check
     names = {condition: knowledge.conditions[condition].name for condition in truth.candidates.values()}
     for found in _FINDINGS.finditer(step):
         if rest := find_rest(found[1], (*truth.shown.values(), *truth.denied.values())):
-            yield Check("findings", False, f"{rest}: not among the findings of this case")
+            yield Check("findings", False, f"{rest}: not among the findings of this case", silent=True)
     named = [condition for condition, name in names.items() if name.lower() in words]
     for found in _HEAD.finditer(step):
         condition = truth.candidates.get(found[1].upper())
         named = [c for c, name in names.items() if name.lower() == found[2].strip().lower()]
         if condition is None or named != [condition]:
             right = repr(names[condition]) if condition else "none of these"
-            yield Check(f"option {found[1]}", False, f"option {found[1]} is {right}")
+            yield Check(f"option {found[1]}", False, f"option {found[1]} is {right}", silent=True)
     if len(named) == 1:
         yield from _check_frequencies(truth, facts, step, named[0])
     for found in _POSTERIOR.finditer(step):

@@ -74,7 +74,7 @@ def _check_item(
     running.total += worth
     if name is None:
         why = f"{text}: no item of the score that this case shows"
-        yield Check(f"item {text}", False, why, found.span(1))
+        yield Check(f"item {text}", False, why, found.span(1), silent=True)
     else:
         right = truth.points[name]
         why = f"{text}: {right:g} point{'' if abs(right) == 1 else 's'}"
@@ -82,7 +82,9 @@ def _check_item(
     if so_far is not None:
         stated, here = _read(so_far), running.total
         if abs(stated - here) > 1e-9:
-            yield Check(f"sum at {name}", False, f"that is {here:g} so far", found.span(3))
+            yield Check(
+                f"running sum at {name}", False, f"that is {here:g} so far", found.span(3), silent=True
+            )
         running.total = stated  # Each step is judged by itself: a slip is not counted again.
 
 

@@ -45,7 +45,7 @@ def check_step(truth: TreatmentTruth, facts: Facts, step: str, place: Place) -> 
     """The computations of one step; ``place`` goes on from step to step."""
     for found in _FACTS.finditer(step):
         if rest := find_rest(found[1], truth.facts.values()):
-            yield Check("facts", False, f"{rest}: not among the facts of this case")
+            yield Check("facts", False, f"{rest}: not among the facts of this case", silent=True)
     drug = None if _FACTS.search(step) else _find_drug(truth, step)
     if drug is None:
         return
@@ -59,7 +59,8 @@ def check_step(truth: TreatmentTruth, facts: Facts, step: str, place: Place) -> 
         if expected >= len(order) or order[expected] != drug:
             right = order[expected] if expected < len(order) else None
             why = f"in this order comes {_name(right) if right else 'none'}"
-            yield Check(f"order {drug}", False, why, (found.end(), found.end() + len(_name(drug))))
+            at = found.end(), found.end() + len(_name(drug))
+            yield Check(f"order {drug}", False, why, at, silent=True)
         place.at = order.index(drug) + 1
     begin = step.rfind(";") + 1
     verdict, at = step[begin:], (begin, len(step))

@@ -76,8 +76,9 @@ def check_step(truth: UncertaintyTruth, step: str) -> Iterator[Check]:
     total = counts.hit_ill + counts.hit_well
     for found in _QUOTIENT.finditer(step):
         parts = (counts.hit_ill, total, 100.0 * truth.posttest)
-        holds = all(is_rounding(text, value) for text, value in zip(found.groups(), parts, strict=True))
-        yield Check("posttest", holds, f"{parts[0]:.1f} of {total:.1f} is {parts[2]:.1f}%", found.span(3))
+        wrong = _find_wrong(found, parts)
+        why = f"{parts[0]:.1f} of {total:.1f} is {parts[2]:.1f}%"
+        yield Check("posttest", not wrong, why, found.span(wrong or 3))
     if truth.test_below is not None and truth.treat_above is not None:
         for found in _THRESHOLD.finditer(step):
             limits = truth.test_below, truth.treat_above
@@ -105,7 +106,7 @@ def _check_hits(counts: Counts, step: str) -> Iterator[Check]:
         same = [group for group in mine if is_rounding(found[1], 100.0 * group[2])]
         if not mine:
             why = f"{found[2]}: no such group of patients here"
-            yield Check(f"share of {found[2]}", False, why, found.span(2))
+            yield Check(f"share of {found[2]}", False, why, found.span(2), silent=True)
             continue
         name, n, share, hit = (same or mine)[0]
         holds = bool(same) and is_rounding(found[3], hit)
@@ -113,11 +114,16 @@ def _check_hits(counts: Counts, step: str) -> Iterator[Check]:
     for found in _SUM.finditer(step):
         parts = (counts.hit_ill, counts.hit_well, counts.hit_ill + counts.hit_well)
         swapped = (parts[1], parts[0], parts[2])
-        holds = any(
-            all(is_rounding(text, value) for text, value in zip(found.groups(), way, strict=True))
-            for way in (parts, swapped)
-        )
-        yield Check("sum", holds, f"{parts[0]:.1f} + {parts[1]:.1f} = {parts[2]:.1f}", found.span(3))
+        slips = [_find_wrong(found, way) for way in (parts, swapped)]
+        wrong = max(slips) if all(slips) else 0
+        why = f"{parts[0]:.1f} + {parts[1]:.1f} = {parts[2]:.1f}"
+        yield Check("sum", not wrong, why, found.span(wrong or 3))
+
+
+def _find_wrong(found: re.Match[str], parts: tuple[float, ...]) -> int:
+    """Number of the first group that is no rounding of its part; 0 where all are."""
+    pairs = enumerate(zip(found.groups(), parts, strict=True), 1)
+    return next((n for n, (text, value) in pairs if not is_rounding(text, value)), 0)
 
 
 def _check_sign(truth: UncertaintyTruth, step: str) -> Iterator[Check]:
@@ -125,7 +131,7 @@ def _check_sign(truth: UncertaintyTruth, step: str) -> Iterator[Check]:
     word = "positive" if truth.positive else "negative"
     for found in _SIGN.finditer(step):
         if (found[1] or found[2]).lower() != word:
-            yield Check("sign", False, f"the result is {word}", found.span(1 if found[1] else 2))
+            yield Check("sign", False, f"the result is {word}", found.span(1 if found[1] else 2), silent=True)
 
 
 def _check_threshold(posttest: float, below: float, above: float, found: tuple[str | None, ...]) -> Check:
