@@ -75,7 +75,7 @@ class Pretraining:
 
     def restore(self, kept: Kept) -> None:
         """Take up what was read: where no step is left, nothing is written again."""
-        self.seen = {*kept.facts["seen"]}
+        self.seen = {*kept.facts.get("seen", ())}
 
     def watch(self, history: Sequence[Mapping[str, Any]]) -> list[Alarm]:
         """Nothing: alarms are about rewards."""
