@@ -16,7 +16,11 @@ import pytest
 from forked import Forker
 from safetensors import safe_open
 
+from gazal.config.load import load_recipe
+from gazal.config.model import ModelConfig
 from gazal.core.store import read_cases, read_traces
+from gazal.model.load import load_model, load_tokenizer
+from gazal.train.pretrain import Pretraining
 
 KILLS = int(os.environ.get("GAZAL_KILLS", "3"))
 """In each stage; set it to ten for the acceptance."""
@@ -93,6 +97,20 @@ def test_the_same_seed_makes_the_same_base(made, forker):
     status, said = forker.run("pretrain", made / "base.yaml", "--out", made / "again")
     assert status == 0, said
     assert kills.find_differences(made / "made" / "base", made / "again" / "base") == []
+
+
+def test_tokens_that_the_base_never_read_lie_apart(made):
+    config = load_recipe(made / "base.yaml", [])
+    where = ModelConfig(path=str(made / "made" / "base"))
+    model, tokenizer = load_model(where), load_tokenizer(where)
+    pretraining = Pretraining(model, tokenizer, config.pretrain, config.seed)
+    pretraining.make_batch(config.pretrain.steps - 1, None)
+    weight = model.get_input_embeddings().weight.detach().float()
+    unseen = [token for token in range(len(weight)) if token not in pretraining.seen]
+    lengths = (weight[unseen] - weight[unseen].mean(0)).norm(dim=1)
+    assert len(unseen) > 5
+    # All of one length, as training leaves none: they were moved.
+    assert lengths.std() < 0.05 * lengths.mean(), (len(unseen), lengths.std() / lengths.mean())
 
 
 def test_another_recipe_is_refused_and_leaves_what_is_there(made, forker):

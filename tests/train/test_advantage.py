@@ -111,7 +111,7 @@ def test_advantages_that_follow_right_answers_and_such_that_do_not():
     against = [[-r for r in group] for group in paid]
     assert correlate_right(compute_advantages(against).values_PG, right) == pytest.approx(-1.0)
     assert correlate_right([[0.0] * 4] * 3, right) == 0.0
-    tiny = compute_advantages([[1e-4 * r for r in group] for group in paid]).values_PG
+    tiny = compute_advantages([[1e-6 * r for r in group] for group in paid]).values_PG
     assert correlate_right(tiny, right) == pytest.approx(1.0)
 
 

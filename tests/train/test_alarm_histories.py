@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+import alarms
 
-import alarms  # noqa: E402
-
-RECORDED = BENCHMARKS / "results" / "alarms.json"
+RECORDED = alarms.RESULTS.with_suffix(".json")
 """What ``python benchmarks/alarms.py report --json`` said when the page was written."""
 
 

@@ -2,11 +2,13 @@
 
 import copy
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from small import CASES, grpo_config, make_case, make_tokenizer, solve
 
 from gazal.core.case import Case
+from gazal.core.score import Score
 from gazal.engine.scripted import ScriptedEngine
 from gazal.train.asking import Asked, CaseStream, ask, find_advantages, has_signal
 from gazal.train.seen import describe, write_records
@@ -189,6 +191,25 @@ def test_the_accounts_add_up_and_means_are_over_all_that_was_sampled():
     assert seen["rollout/right"] != seen["kept/right"]
     assert seen["advantage/groups_equal"] == pytest.approx(3 / 7)
     assert all(r["advantage"] == 0.0 for r in away) and all(r["advantage"] != 0.0 for r in kept)
+
+
+@pytest.mark.parametrize("other", ["abstained", "unscored"])
+def test_advantages_are_held_against_replies_that_are_right_or_wrong_alone(other):
+    """The second reply abstains or failed: it would hide that the right one earns more than the wrong one."""
+    config = make_config(dynamic_sampling=0)
+    asked = ask_for(config, {})
+    groups = []
+    for group in asked.groups:
+        first, second, *rest = group.verdicts
+        if other == "unscored":
+            second = replace(second, total=None)
+        else:
+            answer = Score(value=0.0, why="abstained")
+            second = replace(second, scores={**second.scores, "answer": answer}, total=0.9)
+        groups.append(replace(group, verdicts=(first, second, *rest)))
+    asked = replace(asked, groups=tuple(groups))
+    seen = describe(asked, find_advantages(asked.groups, config), config)
+    assert seen["advantage/follows_right"] == pytest.approx(1.0)
 
 
 def test_without_dynamic_sampling_nothing_is_said_of_it():
